@@ -1,1 +1,1 @@
-"""."""
+"""Actors: one person's model set, on disk and in memory."""

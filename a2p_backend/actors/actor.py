@@ -1,0 +1,142 @@
+"""An actor in memory: networks, statistics and body, ready to perform."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from a2p_backend.actors.manifest import ActorError, ActorManifest, NetworkEntry, NetworkName
+from a2p_backend.actors.registry import find_actor
+from a2p_backend.actors.statistics import Statistics
+from a2p_backend.audio.features import AudioFeatures, build_features
+from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
+from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
+from a2p_backend.motion.vq_codec import CodecConfig, VQCodec
+from kinematics.body import Body, load_default_body
+
+BODY_FILE = "skeleton.npz"
+
+ARCHITECTURES: Mapping[NetworkName, tuple[type[nn.Module], type[Any]]] = {
+    "face": (FiLMTransformer, FiLMConfig),
+    "guide": (GuideTransformer, GuideConfig),
+    "codec": (VQCodec, CodecConfig),
+    "body": (FiLMTransformer, FiLMConfig),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person's model set. A network that the actor lacks is None."""
+
+    manifest: ActorManifest
+    statistics: Statistics
+    features: AudioFeatures
+    face: FiLMTransformer | None
+    guide: GuideTransformer | None
+    codec: VQCodec | None
+    denoiser: FiLMTransformer | None
+    """The body denoiser."""
+    body: Body
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def performs_face(self) -> bool:
+        return self.face is not None
+
+    @property
+    def performs_body(self) -> bool:
+        return self.denoiser is not None and self.guide is not None and self.codec is not None
+
+
+def default_device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_actor(actor: str | Path, device: torch.device | None = None) -> Actor:
+    """Loads an actor by its installed name, or from a folder given as a Path.
+
+    Raises:
+        ActorError: the actor is not installed, or one of its files is missing, damaged or of another shape.
+    """
+    folder = actor if isinstance(actor, Path) else find_actor(actor)
+    device = device or default_device()
+    manifest = ActorManifest.read(folder)
+    networks = {
+        name: _load_network(folder, name, entry).to(device) for name, entry in manifest.networks.items()
+    }
+    return Actor(
+        manifest=manifest,
+        statistics=Statistics.load(folder / manifest.statistics),
+        features=build_features(manifest.features).to(device).eval(),
+        face=networks.get("face"),
+        guide=networks.get("guide"),
+        codec=networks.get("codec"),
+        denoiser=networks.get("body"),
+        body=load_default_body() if manifest.body == "default" else _load_body(folder / BODY_FILE),
+        device=device,
+    )
+
+
+def save_network(folder: Path, name: NetworkName, network: nn.Module, config: Any) -> NetworkEntry:
+    """Writes a network's weights beside the manifest, whole or not at all, and returns its manifest entry.
+
+    `config` is the network's own configuration dataclass.
+    """
+    path = folder / f"{name}.safetensors"
+    partial = path.with_name(path.name + ".partial")
+    save_file(
+        {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}, partial
+    )
+    partial.replace(path)
+    return NetworkEntry(file=path.name, config=dataclasses.asdict(config))
+
+
+def _load_network(folder: Path, name: NetworkName, entry: NetworkEntry) -> nn.Module:
+    architecture, configuration = ARCHITECTURES[name]
+    path = folder / entry.file
+    try:
+        network = architecture(configuration(**entry.config))
+    except TypeError as error:
+        raise ActorError(
+            f"The {name} network of {folder} is configured for another version of a2p: {error}."
+        ) from error
+    try:
+        weights = load_file(path)
+    except Exception as error:  # safetensors raises its own type, which its stubs do not export
+        raise ActorError(f"{path} cannot be read as weights: {error}; add the actor anew.") from error
+    try:
+        network.load_state_dict({key: _single(value) for key, value in weights.items()})
+    except RuntimeError as error:
+        raise ActorError(f"{path} does not fit the actor's {name} network: {_first_line(error)}") from error
+    return network.eval().requires_grad_(False)
+
+
+def _single(value: torch.Tensor) -> torch.Tensor:
+    """Weights may be stored in half precision to keep a download small; they run in single."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+def _load_body(path: Path) -> Body:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Body.from_arrays(dict(arrays))
+    except (OSError, ValueError) as error:
+        raise ActorError(f"{path} cannot be read as a body: {error}; add the actor anew.") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])

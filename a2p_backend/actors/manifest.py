@@ -1,0 +1,101 @@
+"""What an actor's folder says of itself: `actor.json`, read strictly.
+
+actor.json              this file's subject
+statistics.safetensors  means and standard deviations of the training motion and audio
+face.safetensors        face denoiser        (any network may be absent: the actor then cannot do that part)
+guide.safetensors       guide transformer
+codec.safetensors       residual VQ codec of the guide poses
+body.safetensors        body denoiser
+skeleton.npz            the actor's own body, unless `body` says "default"
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kinematics.errors import A2PError
+
+FORMAT = 1
+MANIFEST_NAME = "actor.json"
+NetworkName = Literal["face", "guide", "codec", "body"]
+
+
+class ActorError(A2PError):
+    """An actor is missing, incomplete, or not what its manifest says."""
+
+
+class NetworkEntry(BaseModel):
+    """One network: its weights' file, beside the manifest, and the numbers that build it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    config: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("file")
+    @classmethod
+    def _stays_in_the_folder(cls, file: str) -> str:
+        if Path(file).name != file:
+            raise ValueError("must be a plain file name beside actor.json")
+        return file
+
+
+class ActorDefaults(BaseModel):
+    """Generation settings that suit this actor; whatever a request leaves open is taken from here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=100, ge=1, le=1000)
+    face_guidance: float = Field(default=10.0, ge=0.0, le=100.0)
+    body_guidance: float = Field(default=2.0, ge=0.0, le=100.0)
+    top_p: float = Field(default=0.94, gt=0.0, le=1.0)
+
+
+class ActorManifest(BaseModel):
+    """The content of `actor.json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = FORMAT
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    title: str = ""
+    licence: str = ""
+    fps: Literal[30] = 30
+    features: dict[str, Any]
+    networks: dict[NetworkName, NetworkEntry]
+    statistics: str = "statistics.safetensors"
+    body: Literal["default", "own"] = "default"
+    face_codes: tuple[str, ...] = ()
+    defaults: ActorDefaults = ActorDefaults()
+
+    @classmethod
+    def read(cls, folder: Path) -> ActorManifest:
+        """Reads `folder`/actor.json.
+
+        Raises:
+            ActorError: there is no such file, or it is not a manifest of this format.
+        """
+        path = folder / MANIFEST_NAME
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ActorError(
+                f"{folder} is not an actor's folder: {path.name} cannot be read ({error.strerror})."
+            ) from error
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise ActorError(
+                f"{path} is not a valid actor manifest: {where}: {first['msg']}; add the actor anew."
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Writes `folder`/actor.json whole or not at all."""
+        partial = folder / (MANIFEST_NAME + ".partial")
+        partial.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.replace(folder / MANIFEST_NAME)
