@@ -1,0 +1,217 @@
+"""DDIM sampling of a motion, and of motions longer than the network's window.
+
+A denoiser is any callable `denoise(x (B, T, C), step (B,) int64) -> x0 (B, T, C)`, conditions and guidance
+already inside. A long clip stays one tensor: at every step the network looks at overlapping windows of it,
+and what it says of the overlaps is cross-faded, so neighbouring windows agree at every step rather than
+being glued at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from a2p_backend.motion.diffusion import Diffusion
+from kinematics.errors import A2PError
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+
+GUIDE_INTERVAL = 30
+"""Frames between two guide poses; windows start on one, so that each sees its own guide poses in their
+places.
+"""
+
+
+class CancelledError(A2PError):
+    """The caller asked to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("The generation was cancelled.")
+
+
+@dataclass(frozen=True, eq=False)
+class SamplerState:
+    """After a step: how many are done of how many, the noisy sample and the network's x0, both (B, T, C)."""
+
+    done: int
+    total: int
+    sample: Tensor
+    x0: Tensor
+
+
+def raise_if(cancelled: Callable[[], bool] | None) -> None:
+    """Raises CancelledError when the caller's question is answered with yes."""
+    if cancelled is not None and cancelled():
+        raise CancelledError
+
+
+@torch.no_grad()
+def ddim_states(
+    denoise: Denoiser,
+    noise: Tensor,
+    diffusion: Diffusion,
+    *,
+    eta: float = 0.0,
+    step_noise: Callable[[], Tensor] | None = None,
+    clip: float | None = None,
+    initial: Tensor | None = None,
+    skip: int = 0,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[SamplerState]:
+    """The states of DDIM sampling, one a step, from `noise` (B, T, C) on.
+
+    eta: 0 deterministic to 1 ancestral; above 0 every step takes a noise (B, T, C) from `step_noise`. clip:
+    bound of |x0|. initial and skip: start from this motion (B, T, C), noised by `noise`, with the first
+    `skip` steps left out.
+    """
+    if not 0 <= skip < len(diffusion):
+        raise ValueError(f"skip is {skip}, of {len(diffusion)} steps")
+    if (initial is None) != (skip == 0):
+        raise ValueError("skipped steps and an initial motion go together")
+    total = len(diffusion) - skip
+    x = noise
+    if initial is not None:
+        x = diffusion.noised(initial, torch.full((len(noise),), total - 1), noise)
+    for index in reversed(range(total)):
+        raise_if(cancelled)
+        step = torch.full((len(x),), int(diffusion.steps[index]), device=x.device)
+        x0 = denoise(x, step)
+        if clip is not None:
+            x0 = x0.clamp(-clip, clip)
+        x = diffusion.ddim_step(x, x0, index, eta, step_noise() if step_noise is not None else None)
+        yield SamplerState(done=total - index, total=total, sample=x, x0=x0)
+
+
+def ddim(
+    denoise: Denoiser,
+    noise: Tensor,
+    diffusion: Diffusion,
+    *,
+    on_step: Callable[[SamplerState], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Tensor:
+    """Samples a motion (B, T, C) deterministically from `noise` (B, T, C): the last step's x0.
+
+    `on_step` hears of every step. Raises CancelledError, before the denoiser is called again, once
+    `cancelled()` is true.
+    """
+    x0 = noise
+    for state in ddim_states(denoise, noise, diffusion, cancelled=cancelled):
+        x0 = state.x0
+        if on_step is not None:
+            on_step(state)
+    return x0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames start (included) to stop (excluded) of a clip."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """Windows of one length that are denoised in one call.
+
+    denoise takes x (W * B, length, C), window by window, and steps (W * B,).
+    """
+
+    windows: tuple[Window, ...]
+    denoise: Denoiser
+
+
+def lay_windows(
+    frames: int, longest: int = 600, overlap: int = 120, interval: int = GUIDE_INTERVAL
+) -> tuple[Window, ...]:
+    """Covers a clip of `frames` frames with overlapping windows.
+
+    A clip of up to `longest` frames is one window. Otherwise: as few windows as `longest` and `overlap`
+    (both multiples of `interval`) allow, spread evenly and starting on multiples of `interval`; neighbours
+    share at least `overlap` frames. All have the same length but the last, which may be shorter by less
+    than 2 * `interval`; none is shorter than (longest + overlap) / 2 - 2 * interval.
+    """
+    if frames < 1 or longest % interval or overlap % interval or not 0 < overlap < longest:
+        raise ValueError(f"no windows of {longest} frames overlapping by {overlap} over {frames} frames")
+    if frames <= longest:
+        return (Window(0, frames),)
+    count = math.ceil((frames - overlap) / (longest - overlap))
+    starts = [interval * math.ceil(i * (frames - overlap) / (count * interval)) for i in range(count)]
+    longest_stride = max(after - before for before, after in pairwise([*starts, frames - overlap]))
+    length = overlap + interval * math.ceil(longest_stride / interval)
+    return tuple(Window(start, min(start + length, frames)) for start in starts)
+
+
+def equal_batches(windows: Sequence[Window], size: int) -> list[tuple[Window, ...]]:
+    """Groups windows, in order, into batches of one length and at most `size` windows."""
+    batches: list[list[Window]] = []
+    for window in windows:
+        if batches and len(batches[-1]) < size and batches[-1][0].length == window.length:
+            batches[-1].append(window)
+        else:
+            batches.append([window])
+    return [tuple(batch) for batch in batches]
+
+
+def window_weights(windows: Sequence[Window]) -> list[Tensor]:
+    """The weight (length,) of each window's frames, float32; over the clip they add up to 1 everywhere.
+
+    Windows rise and fall as a squared sine over what they share with their neighbours, so the cross-fade
+    has no corner.
+    """
+    raw = []
+    for i, window in enumerate(windows):
+        frame = torch.arange(window.start, window.stop, dtype=torch.float64) + 0.5
+        weight = torch.ones_like(frame)
+        if i > 0:
+            weight *= _rise(frame - window.start, windows[i - 1].stop - window.start)
+        if i + 1 < len(windows):
+            weight *= _rise(window.stop - frame, window.stop - windows[i + 1].start)
+        raw.append(weight)
+    total = torch.zeros(max(window.stop for window in windows), dtype=torch.float64)
+    for window, weight in zip(windows, raw, strict=True):
+        total[window.start : window.stop] += weight
+    return [
+        (weight / total[window.start : window.stop]).float()
+        for window, weight in zip(windows, raw, strict=True)
+    ]
+
+
+def _rise(distance: Tensor, width: int) -> Tensor:
+    """Squared-sine ramp from 0 to 1 over `width` frames, 1 beyond."""
+    return torch.sin((distance / width).clamp(max=1.0) * (math.pi / 2)).square()
+
+
+def joint_denoiser(batches: Sequence[WindowBatch], cancelled: Callable[[], bool] | None = None) -> Denoiser:
+    """One denoiser of a whole clip (B, T, C) from the denoisers of its windows.
+
+    Batches run one after another, so memory does not grow with the clip, and `cancelled` is asked before
+    each. A single window needs no weights: its own denoiser is returned.
+    """
+    windows = [window for batch in batches for window in batch.windows]
+    if len(windows) == 1:
+        return batches[0].denoise
+    weights = dict(zip(windows, window_weights(windows), strict=True))
+
+    def denoise(x: Tensor, step: Tensor) -> Tensor:
+        x0 = torch.zeros_like(x)
+        for batch in batches:
+            raise_if(cancelled)
+            stacked = torch.cat([x[:, window.start : window.stop] for window in batch.windows])
+            parts = batch.denoise(stacked, step.repeat(len(batch.windows)))
+            for window, part in zip(batch.windows, parts.split(len(x)), strict=True):
+                weight = weights[window].to(x.device, x.dtype)[:, None]
+                x0[:, window.start : window.stop] += weight * part
+        return x0
+
+    return denoise
