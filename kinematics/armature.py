@@ -1,0 +1,187 @@
+"""A body's joints as the bones of an armature: rest matrices, bone lengths, and motion in bone axes.
+
+Skeleton space is centimetres, +Y up, +Z forward. Armature space is metres, +Z up, the figure facing -Y; the body's left
+stays +X. A bone runs along its own Y, so each joint's axes are relabelled: left and centre joints have X along the bone,
+right joints, being mirror images with all three axes negated, have X against it.
+
+Quaternions of joints are x y z w; those of bones, as animation programs key them, are w x y z.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinematics import pose as kinematic_pose
+from kinematics import rotations
+from kinematics.body import Body
+from kinematics.pose import JointStates
+
+FloatArray = NDArray[np.floating[Any]]
+
+METRES_PER_CENTIMETRE = 0.01
+ARMATURE_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""Skeleton axes to armature axes: armature = ARMATURE_AXES @ skeleton."""
+
+_LEFT_BONE_AXES = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+_RIGHT_BONE_AXES = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+_RIGHT_SIDE = re.compile(r"(^|_)r_")
+
+_MAIN_DESCENDANTS = {
+    "b_root": "b_spine0",
+    "b_head": "b_head_null",
+    "b_l_wrist": "b_l_middle1",
+    "b_r_wrist": "b_r_middle1",
+    "b_l_talocrural": "b_l_transversetarsal",
+    "b_r_talocrural": "b_r_transversetarsal",
+}
+"""Where a bone points if the most advanced of its children is not what an animator would expect."""
+
+_NOMINAL_LENGTH = 2.0
+"""Centimetres, for a bone with no child ahead of it: co-located joints and the world joint."""
+_SHORTEST_LENGTH = 0.5
+"""Centimetres. Blender deletes bones of no length when edit mode ends."""
+
+
+@dataclass(frozen=True)
+class BoneRest:
+    """The rest pose of an armature, parents before children.
+
+    names: (J,). parents: (J,) int, -1 for a root. matrices: (J, 4, 4) bone to armature space, metres, no scale.
+    lengths: (J,) metres along each bone's Y.
+    """
+
+    names: tuple[str, ...]
+    parents: NDArray[np.int64]
+    matrices: FloatArray
+    lengths: FloatArray
+
+
+@dataclass(frozen=True)
+class BoneMotion:
+    """A performance as deltas from the rest pose, in each bone's own axes.
+
+    rotation: (T, J, 4) w x y z, successive frames in one hemisphere. location: (T, J, 3) metres. scale: (T, J, 3).
+    rotates, moves, scales: (J,) bool, whether any pose parameter drives that part of the bone.
+    """
+
+    names: tuple[str, ...]
+    rotation: FloatArray
+    location: FloatArray
+    scale: FloatArray
+    rotates: NDArray[np.bool_]
+    moves: NDArray[np.bool_]
+    scales: NDArray[np.bool_]
+
+
+def bone_axes(names: tuple[str, ...]) -> FloatArray:
+    """(J, 3, 3): columns are the bone's X, Y, Z in its joint's axes; determinant +1."""
+    return np.array([_RIGHT_BONE_AXES if _RIGHT_SIDE.search(name) else _LEFT_BONE_AXES for name in names])
+
+
+def rest_states(body: Body) -> JointStates:
+    """World joint states (J) of the actor standing in the zero pose at its own proportions."""
+    return body.global_states(np.zeros(body.transform.pose_count))
+
+
+def bone_rest(body: Body) -> BoneRest:
+    """Build the rest pose from the actor's zero pose: the actor's scales shape the bones, so no bone is scaled."""
+    skeleton = body.skeleton
+    states = rest_states(body)
+    axes = rotations.matrix_from_quaternion(states.rotation) @ bone_axes(skeleton.names)
+    matrices = np.tile(np.eye(4), (len(skeleton.names), 1, 1))
+    matrices[:, :3, :3] = ARMATURE_AXES @ axes
+    matrices[:, :3, 3] = to_armature_space(states.translation)
+    lengths = METRES_PER_CENTIMETRE * _bone_lengths(
+        skeleton.names, skeleton.parents, states.translation, axes[:, :, 1]
+    )
+    return BoneRest(skeleton.names, np.asarray(skeleton.parents, np.int64), matrices, lengths)
+
+
+def bone_motion(body: Body, pose: FloatArray, stage_shift: FloatArray | None = None) -> BoneMotion:
+    """Express pose (T, P) as bone channels relative to `bone_rest(body)`.
+
+    stage_shift: (3,) cm in skeleton axes, added to where the body stands (see `kinematics.stage`). It goes onto the first
+    joint that the parameters move, whose ancestors therefore stand still.
+    """
+    skeleton, transform = body.skeleton, body.transform
+    pose = np.asarray(pose, np.float64)
+    local = kinematic_pose.local_states(skeleton, transform.channels(pose, body.scale_parameters))
+    rest_channels = transform.channels(np.zeros(transform.pose_count), body.scale_parameters)
+    local_rest = kinematic_pose.local_states(skeleton, rest_channels)
+    world_rest = kinematic_pose.global_states(skeleton, local_rest)
+
+    parents = np.asarray(skeleton.parents)
+    is_root = parents < 0
+    parent_rotation = np.where(is_root[:, None], [0.0, 0.0, 0.0, 1.0], world_rest.rotation[parents])
+    parent_scale = np.where(is_root, 1.0, world_rest.scale[parents])
+
+    driven = np.any(transform.matrix[:, : transform.pose_count] != 0.0, axis=1).reshape(-1, 7)
+    travel = (local.translation - local_rest.translation) * parent_scale[:, None]
+    moves = driven[:, 0:3].any(axis=1)
+    if stage_shift is not None:
+        root = int(np.argmax(driven.any(axis=1)))
+        into_parent = rotations.quaternion_conjugate(parent_rotation[root])
+        travel[:, root] += rotations.rotate(into_parent, np.asarray(stage_shift, np.float64))
+        moves[root] = True
+
+    to_bone = bone_axes(skeleton.names)
+    from_rest = rotations.quaternion_conjugate(local_rest.rotation)
+    turn = rotations.align_hemispheres(rotations.quaternion_multiply(from_rest, local.rotation), axis=0)
+    location = rotations.rotate(from_rest, travel)
+    rotation = np.concatenate([turn[..., 3:], _in_bone_axes(turn[..., :3], to_bone)], axis=-1)
+    scale = np.repeat((local.scale / local_rest.scale)[..., None], 3, axis=-1)
+    return BoneMotion(
+        names=skeleton.names,
+        rotation=rotation,
+        location=METRES_PER_CENTIMETRE * _in_bone_axes(location, to_bone),
+        scale=scale,
+        rotates=driven[:, 3:6].any(axis=1),
+        moves=moves,
+        scales=driven[:, 6],
+    )
+
+
+def posed_bone_matrices(body: Body, states: JointStates) -> FloatArray:
+    """World joint states (..., J) as (..., J, 4, 4) armature-space bone matrices, scale included: what FK says."""
+    rest = rest_states(body)
+    matrices = np.zeros((*states.rotation.shape[:-1], 4, 4))
+    axes = rotations.matrix_from_quaternion(states.rotation) @ bone_axes(body.skeleton.names)
+    relative_scale = states.scale / rest.scale
+    matrices[..., :3, :3] = ARMATURE_AXES @ axes * relative_scale[..., None, None]
+    matrices[..., :3, 3] = to_armature_space(states.translation)
+    matrices[..., 3, 3] = 1.0
+    return matrices
+
+
+def to_armature_space(points: FloatArray) -> FloatArray:
+    """Points (..., 3) in cm and skeleton axes, as metres in armature axes."""
+    return METRES_PER_CENTIMETRE * np.asarray(points, np.float64) @ ARMATURE_AXES.T
+
+
+def _in_bone_axes(vectors: FloatArray, axes: FloatArray) -> FloatArray:
+    """Vectors (..., J, 3) in joint axes; axes (J, 3, 3) as from `bone_axes`."""
+    return np.einsum("jca,...jc->...ja", axes, vectors)
+
+
+def _bone_lengths(
+    names: tuple[str, ...], parents: FloatArray, heads: FloatArray, directions: FloatArray
+) -> FloatArray:
+    """Lengths (J,) in the unit of heads (J, 3); directions (J, 3) are the bones' own Y."""
+    lengths = np.full(len(names), _NOMINAL_LENGTH)
+    for joint, name in enumerate(names):
+        children = np.flatnonzero(np.asarray(parents) == joint)
+        main = _MAIN_DESCENDANTS.get(name)
+        if main in names:
+            lengths[joint] = np.linalg.norm(heads[names.index(main)] - heads[joint])
+        elif len(children):
+            reach = (heads[children] - heads[joint]) @ directions[joint]
+            if reach.max() >= _SHORTEST_LENGTH:
+                lengths[joint] = np.linalg.norm(heads[children[reach.argmax()]] - heads[joint])
+        elif parents[joint] >= 0:
+            lengths[joint] = lengths[parents[joint]] / 2.0
+    return np.maximum(lengths, _SHORTEST_LENGTH)
