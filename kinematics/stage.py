@@ -1,12 +1,12 @@
 """Where a take stands: at the world's origin, on the floor, facing forward.
 
-Generated motion keeps the capture dome's coordinates, whose origin is a camera more than a metre above the pelvis.
-Renderer and add-on both place a take by this function, so that the plate and the armature coincide.
+Generated motion keeps the capture dome's coordinates, whose origin is a camera more than a metre above the
+pelvis. Renderer and add-on both place a take by this function, so that the plate and the armature coincide.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +22,22 @@ _SOLE_HEIGHT_CM = 6.0
 """Joints that rest no higher than this above the lowest one belong to the soles."""
 
 
-def to_blender_world(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def to_blender_world(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
     """Skeleton space (..., 3), centimetres and Y up, to Blender's world, metres and Z up."""
     return points @ (METRES_PER_CENTIMETRE * ARMATURE_AXES.T).astype(points.dtype)
 
 
-def place_on_stage(body: Body, pose: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def place_on_stage(body: Body, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Moves a whole take so that the figure stands at the origin with its feet on the floor.
 
-    The mean horizontal position of the root comes to zero, the soles' usual height comes to zero, and a take whose
-    figure faces backward (two of the released actors were captured so) makes a half turn. Motion within the take stays as it is.
+    The mean horizontal position of the root and the soles' usual height come to zero, and a take whose figure
+    faces backward (two of the released actors were captured so) makes a half turn. Motion within the take stays
+    as it is.
 
     Args:
         body: whose feet these are.
-        pose: (T, 104) parameters; columns 0-2 translate the root, columns 3-5 turn it, the third about the vertical.
+        pose: (T, 104) parameters; columns 0-2 translate the root, column 3 turns it about the vertical, columns
+            4 and 5 about its other two axes.
 
     Returns:
         (T, 104) float32, a new array.
@@ -55,7 +57,7 @@ def place_on_stage(body: Body, pose: npt.NDArray[np.floating]) -> npt.NDArray[np
 
 
 def _half_turn(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Root angles (T, 3) about x, y, z, turned by pi about the vertical x: `Rx(pi) Rz Ry = Rz(-) Ry(-) Rx(pi)`."""
+    """Root angles (T, 3), turned by pi about the vertical x: `Rx(pi) Rz(c) Ry(b) = Rz(-c) Ry(-b) Rx(pi)`."""
     yaw = np.remainder(angles[:, 0], 2 * np.pi) - np.pi
     return np.column_stack([yaw, -angles[:, 1], -angles[:, 2]])
 
