@@ -1,8 +1,8 @@
 """A pinhole camera that the renderer and Blender agree on.
 
 World space is Blender's: metres, Z up, a figure at the origin that faces -Y with its left at +X. Camera
-space is OpenCV's: X right, Y down, Z forward. Image points are pixels from the image's top left corner, so the
-centre of the first pixel is (0.5, 0.5).
+space is OpenCV's: X right, Y down, Z forward. Image points are pixels from the image's top left corner, so
+the centre of the first pixel is (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FACING = {"front": (0.0, -1.0), "side": (1.0, 0.0)}
 
 @dataclass(frozen=True)
 class BlenderCamera:
-    """What a Blender camera, its `sensor_fit` AUTO and its pixels square, needs to see what a `Camera` sees."""
+    """What a Blender camera with `sensor_fit` AUTO and square pixels needs, to see what a `Camera` sees."""
 
     matrix_world: FloatArray
     """(4, 4) camera to world, the camera looking along its own -Z."""

@@ -31,13 +31,13 @@ def place_on_stage(body: Body, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArr
     """Moves a whole take so that the figure stands at the origin with its feet on the floor.
 
     The mean horizontal position of the root and the soles' usual height come to zero, and a take whose figure
-    faces backward (two of the released actors were captured so) makes a half turn. Motion within the take stays
-    as it is.
+    faces backward (two of the released actors were captured so) makes a half turn. Motion within the take
+    stays as it is.
 
     Args:
         body: whose feet these are.
-        pose: (T, 104) parameters; columns 0-2 translate the root, column 3 turns it about the vertical, columns
-            4 and 5 about its other two axes.
+        pose: (T, 104) parameters; columns 0-2 translate the root, column 3 turns it about the vertical,
+            columns 4 and 5 about its other two axes.
 
     Returns:
         (T, 104) float32, a new array.
