@@ -1,0 +1,219 @@
+"""A Performance, and the take file that keeps one.
+
+A take file (.npz) is a zip archive of .npy members: `header` (UTF-8 JSON as uint8), `pose`, `face`, `guide`.
+It is read without numpy's loader: nothing is unpickled, and no memory is reserved on a file's word alone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from a2p_backend.wire.files import atomic_write
+from kinematics.errors import A2PError
+
+FPS = 30
+POSE_SIZE = 104
+FACE_SIZE = 256
+MAX_FRAMES = 10 * 60 * FPS
+
+TAKE_FORMAT = "a2p-take"
+TAKE_VERSION = 1
+MAX_HEADER_BYTES = 64 * 1024
+_npy: Any = np.lib.format  # public, but without type hints in some numpy versions
+_ARRAY_NAMES = ("pose", "face", "guide")
+_FIELD_TYPES = {"actor": str, "seed": int, "clip_name": str, "clip_sha256": str, "fps": int}
+_MAX_MEMBER_BYTES = MAX_FRAMES * FACE_SIZE * 4 + 4096  # the largest array and its .npy header
+
+
+class TakeError(A2PError):
+    """A performance or a take file is not what it should be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """One actor's motion to one clip, and what made it.
+
+    pose: (T, 104) float32, body parameters (decimetres and radians); T is 1 .. 18000 frames.
+    face: (T, 256) float32, expression codes.
+    guide: (K, 104) float32, the guide poses that steered the body, one a second; K <= T, may be 0.
+    actor, seed: the name of the model set, and the seed of the take.
+    settings: the JSON object of the GenerateSettings that were used.
+    clip_name, clip_sha256: the recording's file name and the SHA-256 of its bytes (hexadecimal).
+    warnings: what the user should know about the clip, one sentence each.
+    """
+
+    pose: NDArray[np.float32]
+    face: NDArray[np.float32]
+    guide: NDArray[np.float32]
+    actor: str
+    seed: int
+    clip_name: str
+    clip_sha256: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    fps: int = FPS
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, width in (("pose", POSE_SIZE), ("face", FACE_SIZE), ("guide", POSE_SIZE)):
+            object.__setattr__(self, name, _checked_array(name, getattr(self, name), width))
+        frames = len(self.pose)
+        if not 1 <= frames <= MAX_FRAMES:
+            raise TakeError(f"A performance has {frames} frames: 1 to {MAX_FRAMES} are possible.")
+        if len(self.face) != frames:
+            raise TakeError(f"A performance has {frames} frames of pose but {len(self.face)} frames of face.")
+        if len(self.guide) > frames:
+            raise TakeError(f"A performance of {frames} frames has {len(self.guide)} guide poses: too many.")
+        for name, kind in (
+            ("actor", str),
+            ("seed", int),
+            ("clip_name", str),
+            ("clip_sha256", str),
+            ("fps", int),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                raise TakeError(
+                    f"The {name} of a performance is {getattr(self, name)!r}, not a {kind.__name__}."
+                )
+        if self.fps <= 0:
+            raise TakeError(f"A performance has {self.fps} frames a second.")
+        if not isinstance(self.settings, Mapping):
+            raise TakeError("The settings of a performance are not a JSON object.")
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+
+    @property
+    def frame_count(self) -> int:
+        """T."""
+        return len(self.pose)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.frame_count / self.fps
+
+    def header(self) -> dict[str, Any]:
+        """Everything but the arrays, as a JSON object."""
+        return {
+            "actor": self.actor,
+            "seed": self.seed,
+            "clip_name": self.clip_name,
+            "clip_sha256": self.clip_sha256,
+            "settings": dict(self.settings),
+            "fps": self.fps,
+            "warnings": list(self.warnings),
+        }
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The arrays by name."""
+        return {name: getattr(self, name) for name in _ARRAY_NAMES}
+
+    @classmethod
+    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Performance:
+        """The inverse of `header` and `arrays`. Raises TakeError."""
+        missing = [name for name in _ARRAY_NAMES if name not in arrays]
+        if missing:
+            raise TakeError(f"A performance without its {missing[0]} array is of no use.")
+        warnings = header.get("warnings", [])
+        if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):
+            raise TakeError("The warnings of a performance are not a list of sentences.")
+        try:
+            return cls(
+                **{name: arrays[name] for name in _ARRAY_NAMES},
+                actor=header["actor"],
+                seed=header["seed"],
+                clip_name=header["clip_name"],
+                clip_sha256=header["clip_sha256"],
+                settings=header.get("settings", {}),
+                fps=header.get("fps", FPS),
+                warnings=tuple(warnings),
+            )
+        except KeyError as error:
+            raise TakeError(f"A performance lacks its {error.args[0]}.") from error
+
+
+def save_take(performance: Performance, path: str | Path) -> None:
+    """Write a take file; it appears at `path` whole or not at all. Raises TakeError."""
+    header = {"format": TAKE_FORMAT, "version": TAKE_VERSION, **performance.header()}
+    encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    if encoded.nbytes > MAX_HEADER_BYTES:
+        raise TakeError(f"The settings of a take are too large for its file: over {MAX_HEADER_BYTES} bytes.")
+    try:
+        with atomic_write(path) as file:
+            np.savez_compressed(file, header=encoded, **performance.arrays())
+    except OSError as error:
+        raise TakeError(f"Cannot write the take {path}: {error.strerror or error}.") from error
+
+
+def load_take(path: str | Path) -> Performance:
+    """Read a take file. Raises TakeError with one sentence for whatever is wrong with it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: _read_member(archive, name) for name in ("header", *_ARRAY_NAMES)}
+        header = _read_header(members.pop("header"))
+        return Performance.from_parts(header, members)
+    except TakeError as error:
+        raise TakeError(f"{path} is not a usable take: {error}") from error
+    except OSError as error:
+        raise TakeError(f"Cannot read the take {path}: {error.strerror or error}.") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
+        raise TakeError(
+            f"{path} is not a take, or it is damaged: make it anew with `a2p generate`."
+        ) from error
+
+
+def _checked_array(name: str, values: Any, width: int) -> NDArray[np.float32]:
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        raise TakeError(f"The {name} array holds {array.dtype} values, not floats.")
+    if array.ndim != 2 or array.shape[1] != width:
+        raise TakeError(f"The {name} array has the shape {array.shape}: (frames, {width}) is needed.")
+    if not np.isfinite(array).all():
+        frame = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise TakeError(f"The {name} array holds NaN or infinity, first in row {frame}.")
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    try:
+        info = archive.getinfo(f"{name}.npy")
+    except KeyError as error:
+        raise TakeError(f"it has no {name}.") from error
+    if info.file_size > _MAX_MEMBER_BYTES:
+        raise TakeError(f"its {name} is larger than any take's: {info.file_size} bytes.")
+    stream = io.BytesIO(archive.read(info))
+    if _npy.read_magic(stream) != (1, 0):
+        raise TakeError(f"its {name} is in a form of .npy that takes do not use.")
+    shape, fortran_order, dtype = _npy.read_array_header_1_0(stream)
+    expected = np.dtype(np.uint8) if name == "header" else np.dtype("<f4")
+    if dtype != expected or fortran_order:
+        raise TakeError(f"its {name} holds {dtype} values: {expected} in C order is needed.")
+    content = stream.read()
+    if math.prod(shape) * dtype.itemsize != len(content):
+        raise TakeError(f"its {name} is cut short.")
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _read_header(encoded: NDArray[Any]) -> dict[str, Any]:
+    if encoded.nbytes > MAX_HEADER_BYTES:
+        raise TakeError("its header is too large.")
+    try:
+        header = json.loads(encoded.tobytes())
+    except (ValueError, RecursionError) as error:
+        raise TakeError("its header is not JSON.") from error
+    if not isinstance(header, dict) or header.get("format") != TAKE_FORMAT:
+        raise TakeError("its header does not say that it is a take.")
+    if header.get("version") != TAKE_VERSION:
+        raise TakeError(
+            f"it is of version {header.get('version')!r}, this program reads {TAKE_VERSION}: update it."
+        )
+    return header

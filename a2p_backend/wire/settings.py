@@ -1,0 +1,154 @@
+"""The settings of a job, their defaults and their limits: the one place for all three."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from kinematics.errors import A2PError
+
+DEFAULT_ACTOR = "default"
+# What is used when neither the request nor the actor says otherwise: the released system's values.
+RELEASED_STEPS = 100
+RELEASED_FACE_GUIDANCE = 10.0
+RELEASED_BODY_GUIDANCE = 2.0
+RELEASED_TOP_P = 0.94
+
+MAX_SEED = 2**31 - 1  # what a Blender integer property holds
+MAX_STEPS = 1000  # the length of the diffusion schedule
+MAX_GUIDANCE = 100.0
+MIN_PLATE_SIDE, MAX_PLATE_SIDE = 64, 4096
+RASTERISERS = ("auto", "opengl", "pytorch3d")
+
+_ACTOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class SettingsError(A2PError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class Recommended(Protocol):
+    """What an actor recommends, for the settings that a request leaves open."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def face_guidance(self) -> float: ...
+    @property
+    def body_guidance(self) -> float: ...
+    @property
+    def top_p(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """How a clip is performed; None leaves a setting to the actor.
+
+    The same clip, actor and settings give the same motion.
+
+    actor: name of the model set.
+    seed: 0 .. 2^31 - 1; another seed is another take.
+    steps: denoiser steps; more is slower and smoother.
+    face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all.
+    top_p: nucleus of the guide poses' sampling, above 0 and at most 1; less is calmer.
+    """
+
+    actor: str = DEFAULT_ACTOR
+    seed: int = 0
+    steps: int | None = None
+    face_guidance: float | None = None
+    body_guidance: float | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.actor, str) or not _ACTOR_NAME.fullmatch(self.actor):
+            raise SettingsError(f"actor is {str(self.actor)[:80]!r}: give the name of an actor.")
+        _check_integer("seed", self.seed, 0, MAX_SEED)
+        if self.steps is not None:
+            _check_integer("steps", self.steps, 1, MAX_STEPS)
+        if self.face_guidance is not None:
+            _check_number("face_guidance", self.face_guidance, 0.0, MAX_GUIDANCE)
+        if self.body_guidance is not None:
+            _check_number("body_guidance", self.body_guidance, 0.0, MAX_GUIDANCE)
+        if self.top_p is not None:
+            _check_number("top_p", self.top_p, 0.0, 1.0)
+            if self.top_p == 0:
+                raise SettingsError("top_p is 0: give a number above 0 and at most 1.")
+
+    def resolved(self, recommended: Recommended) -> GenerateSettings:
+        """The same settings with nothing left open: the actor's recommendations in the gaps."""
+        return dataclasses.replace(
+            self,
+            steps=recommended.steps if self.steps is None else self.steps,
+            face_guidance=recommended.face_guidance if self.face_guidance is None else self.face_guidance,
+            body_guidance=recommended.body_guidance if self.body_guidance is None else self.body_guidance,
+            top_p=recommended.top_p if self.top_p is None else self.top_p,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GenerateSettings:
+        """Settings from a JSON object; what is left out keeps its default. Raises SettingsError."""
+        return _from_dict(cls, values)
+
+
+@dataclass(frozen=True)
+class PlateSettings:
+    """How the plate of a performance is rendered.
+
+    width, height: pixels, even (the video codec halves the colour planes), 64 .. 4096.
+    rasteriser: "opengl", "pytorch3d", or "auto": PyTorch3D where there is CUDA, else OpenGL.
+    """
+
+    width: int = 640
+    height: int = 720
+    rasteriser: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            side = getattr(self, name)
+            _check_integer(name, side, MIN_PLATE_SIDE, MAX_PLATE_SIDE)
+            if side % 2:
+                raise SettingsError(f"{name} is {side}: a video needs an even number of pixels.")
+        if self.rasteriser not in RASTERISERS:
+            raise SettingsError(f"rasteriser is {self.rasteriser!r}: choose one of {', '.join(RASTERISERS)}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PlateSettings:
+        """Settings from a JSON object; what is left out keeps its default. Raises SettingsError."""
+        return _from_dict(cls, values)
+
+
+_Settings = TypeVar("_Settings", GenerateSettings, PlateSettings)
+
+
+def _from_dict(cls: type[_Settings], values: Mapping[str, Any]) -> _Settings:
+    if not isinstance(values, Mapping):
+        raise SettingsError("The settings are not a JSON object.")
+    known = {field.name for field in dataclasses.fields(cls)}
+    unknown = sorted(str(name) for name in values if name not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}.")
+    return cls(**values)
+
+
+def _check_integer(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise SettingsError(f"{name} is {value!r}: give a whole number from {low} to {high}.")
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not low <= value <= high:
+        raise SettingsError(f"{name} is {value!r}: give a number from {low:g} to {high:g}.")

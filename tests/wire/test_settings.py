@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from a2p_backend.wire.settings import GenerateSettings, PlateSettings, SettingsError
+
+
+def test_settings_round_trip_through_json_objects() -> None:
+    settings = GenerateSettings(seed=4, steps=25, top_p=0.9)
+    assert GenerateSettings.from_dict(settings.to_dict()) == settings
+    assert PlateSettings.from_dict({"width": 320}) == PlateSettings(width=320)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"steps": 0},
+        {"steps": 1.5},
+        {"steps": True},
+        {"seed": -1},
+        {"top_p": 0.0},
+        {"top_p": float("nan")},
+        {"face_guidance": "10"},
+        {"actor": "../elsewhere"},
+        {"actor": None},
+        {"colour": "red"},
+    ],
+)
+def test_bad_settings_name_the_setting(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(values))):
+        GenerateSettings.from_dict(values)
+
+
+def test_odd_sized_plate_is_refused() -> None:
+    with pytest.raises(SettingsError, match="even"):
+        PlateSettings(width=641)
+
+
+def test_actor_fills_in_only_what_was_left_open() -> None:
+    recommended = SimpleNamespace(steps=10, face_guidance=4.0, body_guidance=3.0, top_p=0.8)
+    resolved = GenerateSettings(steps=5, face_guidance=0.0).resolved(recommended)
+    assert resolved == GenerateSettings(steps=5, face_guidance=0.0, body_guidance=3.0, top_p=0.8)
