@@ -288,7 +288,7 @@ def save(path: Path, contents: bytes) -> Path:
 def build(
     out: Path, *, offline: bool = False, split_platforms: bool = False, cache: Path = CACHE
 ) -> list[Path]:
-    """Build the zips into `out`; return the paths of the extension (one, or one a platform) and the legacy zip.
+    """Build the zips into `out`; return the paths of the extension (one, or one a platform), then the legacy.
 
     Raises:
         BuildError: the version numbers disagree, or a wheel cannot be had.
