@@ -1,0 +1,68 @@
+"""Rasterising by PyTorch3D: for CUDA, where pictures should not leave the device."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import TracebackType
+
+import torch
+
+from a2p_backend.avatar.rasteriser import Fragments
+from kinematics.camera import Camera
+
+
+def is_installed() -> bool:
+    """Whether the extra `plate` is there."""
+    return importlib.util.find_spec("pytorch3d") is not None
+
+
+class PyTorch3DRasteriser:
+    """See `rasteriser.Rasteriser`."""
+
+    def __init__(self, device: str | torch.device = "cuda") -> None:
+        self.device = torch.device(device)
+
+    def rasterise(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> Fragments:
+        from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
+        from pytorch3d.structures import Meshes
+
+        screen = _normalised_screen(vertices.to(self.device), camera)
+        face_index, depth, barycentrics, _ = rasterize_meshes(
+            Meshes([screen], [faces.to(self.device, torch.int64)]),
+            image_size=(camera.height, camera.width),
+            blur_radius=0.0,
+            faces_per_pixel=1,
+            # Coarse binning drops faces of a crowded bin unless there is room for all of them in it.
+            bin_size=0 if self.device.type == "cpu" else None,
+            max_faces_per_bin=len(faces),
+            perspective_correct=True,
+            cull_backfaces=False,
+        )
+        seen = face_index[0, ..., 0] >= 0
+        return Fragments(
+            face_index=face_index[0, ..., 0].to(torch.int32),
+            barycentrics=barycentrics[0, ..., 0, :] * seen[..., None],
+            depth=depth[0, ..., 0] * seen,
+        )
+
+    def __enter__(self) -> PyTorch3DRasteriser:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+
+def _normalised_screen(vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
+    """World (V, 3) to PyTorch3D's screen: x left and y up, +-1 across the shorter side, and depth."""
+    Rt = torch.as_tensor(camera.Rt, dtype=vertices.dtype, device=vertices.device)
+    in_camera = vertices @ Rt[:, :3].T + Rt[:, 3]
+    depth = in_camera[:, 2]
+    x = camera.K[0, 0] * in_camera[:, 0] / depth + camera.K[0, 2]
+    y = camera.K[1, 1] * in_camera[:, 1] / depth + camera.K[1, 2]
+    half = min(camera.width, camera.height) / 2
+    return torch.stack([(camera.width / 2 - x) / half, (camera.height / 2 - y) / half, depth], dim=1)

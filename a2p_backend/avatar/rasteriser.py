@@ -1,0 +1,75 @@
+"""Which triangle is seen at each pixel: one question, two back ends.
+
+`opengl` runs anywhere that an OpenGL driver does, in software if need be; `pytorch3d` runs on CUDA (and, at
+sizes of a test, on the CPU). Their answers are the same and are compared in a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from kinematics.camera import Camera
+from kinematics.errors import A2PError
+
+
+class RasteriserError(A2PError):
+    """There is nothing here that can draw triangles."""
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """What a camera sees at each pixel centre, on the device of the rasteriser.
+
+    face_index: (H, W) int32, -1 where there is nothing.
+    barycentrics: (H, W, 3) float32, perspective correct: shares of the face's corners; 0 where nothing is.
+    depth: (H, W) float32, along the optical axis, in the world's unit of length; 0 where nothing is.
+    """
+
+    face_index: torch.Tensor
+    barycentrics: torch.Tensor
+    depth: torch.Tensor
+
+
+class Rasteriser(Protocol):
+    """Draws triangles; use it as a context manager, in one thread, to give its resources back."""
+
+    device: torch.device
+
+    def rasterise(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> Fragments:
+        """The nearest face at each pixel centre of the camera, whichever way the face is turned.
+
+        Args:
+            vertices: (V, 3) float32, world.
+            faces: (F, 3) integers. Faces wholly behind the camera are not seen; one that crosses the camera's
+                plane is undefined.
+        """
+        ...
+
+    def __enter__(self) -> Rasteriser: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+def choose_rasteriser(name: str = "auto") -> Rasteriser:
+    """The rasteriser of that name; "auto" is PyTorch3D where it has CUDA, and OpenGL elsewhere.
+
+    Raises:
+        RasteriserError: it does not work here; says how to get one that does.
+    """
+    from a2p_backend.avatar import opengl, pytorch3d
+
+    has_cuda = torch.cuda.is_available()
+    if name == "pytorch3d" or (name == "auto" and has_cuda and pytorch3d.is_installed()):
+        if not pytorch3d.is_installed():
+            raise RasteriserError("PyTorch3D is not installed: pip install 'a2p[plate]'")
+        return pytorch3d.PyTorch3DRasteriser("cuda" if has_cuda else "cpu")
+    problem = opengl.why_unavailable()
+    if problem is None:
+        return opengl.OpenGLRasteriser()
+    remedy = "install an OpenGL driver (Debian, Ubuntu: apt install libegl1 libgl1-mesa-dri)"
+    if has_cuda:
+        remedy += " or the extra `plate` (pip install 'a2p[plate]')"
+    raise RasteriserError(f"OpenGL does not start here ({problem}), so no plate can be drawn: {remedy}")
