@@ -1,0 +1,142 @@
+"""Skeletons, and the body file that holds one: the legacy Momentum JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinematics.arrays import FloatArray, IntArray, constant
+from kinematics.errors import A2PError
+from kinematics.skinning import SkinnedMesh, mesh_from_legacy
+
+CHANNELS = ("tx", "ty", "tz", "rx", "ry", "rz", "sc")
+"""Names of a joint's channels, in order."""
+
+
+class BodyFileError(A2PError):
+    """A body file that cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """J joints, parents before children.
+
+    names: one unique name a joint.
+    parents: (J,) index of each joint's parent, -1 for a root.
+    offsets: (J, 3) centimetres, in the parent's axes.
+    pre_rotations: (J, 4) unit quaternions x y z w, from the joint's unturned axes to the parent's.
+
+    Raises ValueError where the arrays do not fit each other.
+    """
+
+    names: tuple[str, ...]
+    parents: IntArray
+    offsets: FloatArray
+    pre_rotations: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "parents", constant(self.parents, np.int64))
+        object.__setattr__(self, "offsets", constant(self.offsets, np.float64))
+        object.__setattr__(self, "pre_rotations", constant(self.pre_rotations, np.float64))
+        count = len(self.names)
+        if count == 0:
+            raise ValueError("a skeleton needs at least one joint")
+        if (
+            self.parents.shape != (count,)
+            or self.offsets.shape != (count, 3)
+            or self.pre_rotations.shape != (count, 4)
+        ):
+            raise ValueError(f"parents, offsets and pre-rotations do not fit {count} joint names")
+        if len(set(self.names)) != count:
+            raise ValueError(f"joint names repeat: {_first_repeated(self.names)}")
+        if not np.all((self.parents >= -1) & (self.parents < np.arange(count))):
+            raise ValueError("a joint comes before its parent")
+        if not (np.all(np.isfinite(self.offsets)) and np.all(np.isfinite(self.pre_rotations))):
+            raise ValueError("an offset or pre-rotation is not a finite number")
+        if not np.allclose(np.linalg.norm(self.pre_rotations, axis=1), 1, atol=1e-3):
+            raise ValueError("a pre-rotation is not a unit quaternion")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """The number of the joint called `name`; KeyError where there is none."""
+        return self._indices[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._indices
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {name: joint for joint, name in enumerate(self.names)}
+
+    @cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """The children of each joint, in order."""
+        lists: list[list[int]] = [[] for _ in self.names]
+        for joint, parent in enumerate(self.parents):
+            if parent >= 0:
+                lists[parent].append(joint)
+        return tuple(map(tuple, lists))
+
+    @cached_property
+    def levels(self) -> tuple[IntArray, ...]:
+        """Joint numbers by distance from their root: (roots, their children, ...).
+
+        A level needs nothing but the level above it, so what goes down the tree does so in a dozen steps.
+        """
+        depth = np.zeros(len(self), dtype=np.int64)
+        for joint, parent in enumerate(self.parents):
+            if parent >= 0:
+                depth[joint] = depth[parent] + 1
+        return tuple(np.flatnonzero(depth == level) for level in range(int(depth.max()) + 1))
+
+
+def read_body_json(path: str | Path) -> tuple[Skeleton, SkinnedMesh]:
+    """The skeleton and skinned mesh of a body file in the legacy Momentum JSON format.
+
+    Raises BodyFileError where the file is missing, is not that format, or does not fit together.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BodyFileError(f"The body file {path} cannot be opened: {error.strerror}.") from error
+    except ValueError as error:
+        raise BodyFileError(f"The body file {path} is not JSON: {error}.") from error
+    if not isinstance(document, dict) or not {"Skeleton", "SkinnedModel"} <= document.keys():
+        raise BodyFileError(f"{path} is not a body file: it needs the objects 'Skeleton' and 'SkinnedModel'.")
+    try:
+        skeleton = skeleton_from_legacy(document["Skeleton"])
+        mesh = mesh_from_legacy(document["SkinnedModel"], len(skeleton))
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise BodyFileError(f"The body file {path} does not fit together: {reason}.") from error
+    return skeleton, mesh
+
+
+def skeleton_from_legacy(skeleton: Mapping[str, Any]) -> Skeleton:
+    """The skeleton of the legacy format's object `Skeleton`.
+
+    A parent below 0, or one above the number of joints (writers use 2^32 - 1 and 2^64 - 1), marks a root.
+    KeyError, TypeError or ValueError where the object is malformed.
+    """
+    bones = skeleton["Bones"]
+    parents = [int(bone["Parent"]) for bone in bones]
+    return Skeleton(
+        names=tuple(str(bone["Name"]) for bone in bones),
+        parents=np.array([parent if 0 <= parent < len(bones) else -1 for parent in parents]),
+        offsets=np.array([bone["TranslationOffset"] for bone in bones], dtype=np.float64),
+        pre_rotations=np.array([bone["PreRotation"] for bone in bones], dtype=np.float64),
+    )
+
+
+def _first_repeated(names: tuple[str, ...]) -> str:
+    return next(name for position, name in enumerate(names) if name in names[:position])
