@@ -1,8 +1,8 @@
 """A body's joints as the bones of an armature: rest matrices, bone lengths, and motion in bone axes.
 
-Skeleton space is centimetres, +Y up, +Z forward. Armature space is metres, +Z up, the figure facing -Y; the body's left
-stays +X. A bone runs along its own Y, so each joint's axes are relabelled: left and centre joints have X along the bone,
-right joints, being mirror images with all three axes negated, have X against it.
+Skeleton space is centimetres, +Y up, +Z forward. Armature space is metres, +Z up, the figure facing -Y; the
+body's left stays +X. A bone runs along its own Y, so each joint's axes are relabelled. Left and centre joints
+have their X along the bone; right joints, mirror images with all three axes negated, have it against.
 
 Quaternions of joints are x y z w; those of bones, as animation programs key them, are w x y z.
 """
@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics import pose as kinematic_pose
 from kinematics import rotations
-from kinematics.body import Body
-from kinematics.pose import JointStates
+from kinematics.arrays import FloatArray, IntArray
+from kinematics.pose import JointStates, local_states
+from kinematics.skeleton import Skeleton
 
-FloatArray = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from kinematics.body import Body
 
 METRES_PER_CENTIMETRE = 0.01
 ARMATURE_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -51,12 +52,12 @@ _SHORTEST_LENGTH = 0.5
 class BoneRest:
     """The rest pose of an armature, parents before children.
 
-    names: (J,). parents: (J,) int, -1 for a root. matrices: (J, 4, 4) bone to armature space, metres, no scale.
-    lengths: (J,) metres along each bone's Y.
+    names: (J,). parents: (J,) int, -1 for a root. matrices: (J, 4, 4) bone to armature space, in metres.
+    lengths: (J,) metres, along each bone's Y.
     """
 
     names: tuple[str, ...]
-    parents: NDArray[np.int64]
+    parents: IntArray
     matrices: FloatArray
     lengths: FloatArray
 
@@ -65,7 +66,8 @@ class BoneRest:
 class BoneMotion:
     """A performance as deltas from the rest pose, in each bone's own axes.
 
-    rotation: (T, J, 4) w x y z, successive frames in one hemisphere. location: (T, J, 3) metres. scale: (T, J, 3).
+    rotation: (T, J, 4) w x y z, neighbouring frames in one hemisphere. location: (T, J, 3) metres.
+    scale: (T, J, 3).
     rotates, moves, scales: (J,) bool, whether any pose parameter drives that part of the bone.
     """
 
@@ -89,45 +91,28 @@ def rest_states(body: Body) -> JointStates:
 
 
 def bone_rest(body: Body) -> BoneRest:
-    """Build the rest pose from the actor's zero pose: the actor's scales shape the bones, so no bone is scaled."""
+    """The actor's zero pose. Its proportions shape the bones themselves, so that no bone is scaled."""
     skeleton = body.skeleton
     states = rest_states(body)
     axes = rotations.matrix_from_quaternion(states.rotation) @ bone_axes(skeleton.names)
     matrices = np.tile(np.eye(4), (len(skeleton.names), 1, 1))
     matrices[:, :3, :3] = ARMATURE_AXES @ axes
     matrices[:, :3, 3] = to_armature_space(states.translation)
-    lengths = METRES_PER_CENTIMETRE * _bone_lengths(
-        skeleton.names, skeleton.parents, states.translation, axes[:, :, 1]
-    )
-    return BoneRest(skeleton.names, np.asarray(skeleton.parents, np.int64), matrices, lengths)
+    lengths = METRES_PER_CENTIMETRE * _bone_lengths(skeleton, states.translation, axes[:, :, 1])
+    return BoneRest(skeleton.names, skeleton.parents, matrices, lengths)
 
 
-def bone_motion(body: Body, pose: FloatArray, stage_shift: FloatArray | None = None) -> BoneMotion:
-    """Express pose (T, P) as bone channels relative to `bone_rest(body)`.
-
-    stage_shift: (3,) cm in skeleton axes, added to where the body stands (see `kinematics.stage`). It goes onto the first
-    joint that the parameters move, whose ancestors therefore stand still.
-    """
+def bone_motion(body: Body, pose: FloatArray) -> BoneMotion:
+    """Express pose (T, P) as bone channels relative to `bone_rest(body)`."""
     skeleton, transform = body.skeleton, body.transform
     pose = np.asarray(pose, np.float64)
-    local = kinematic_pose.local_states(skeleton, transform.channels(pose, body.scale_parameters))
+    local = local_states(skeleton, transform.channels(pose, body.scale_parameters))
     rest_channels = transform.channels(np.zeros(transform.pose_count), body.scale_parameters)
-    local_rest = kinematic_pose.local_states(skeleton, rest_channels)
-    world_rest = kinematic_pose.global_states(skeleton, local_rest)
-
-    parents = np.asarray(skeleton.parents)
-    is_root = parents < 0
-    parent_rotation = np.where(is_root[:, None], [0.0, 0.0, 0.0, 1.0], world_rest.rotation[parents])
-    parent_scale = np.where(is_root, 1.0, world_rest.scale[parents])
-
+    local_rest = local_states(skeleton, rest_channels)
     driven = np.any(transform.matrix[:, : transform.pose_count] != 0.0, axis=1).reshape(-1, 7)
+
+    parent_scale = np.where(skeleton.parents < 0, 1.0, rest_states(body).scale[skeleton.parents])
     travel = (local.translation - local_rest.translation) * parent_scale[:, None]
-    moves = driven[:, 0:3].any(axis=1)
-    if stage_shift is not None:
-        root = int(np.argmax(driven.any(axis=1)))
-        into_parent = rotations.quaternion_conjugate(parent_rotation[root])
-        travel[:, root] += rotations.rotate(into_parent, np.asarray(stage_shift, np.float64))
-        moves[root] = True
 
     to_bone = bone_axes(skeleton.names)
     from_rest = rotations.quaternion_conjugate(local_rest.rotation)
@@ -141,13 +126,13 @@ def bone_motion(body: Body, pose: FloatArray, stage_shift: FloatArray | None = N
         location=METRES_PER_CENTIMETRE * _in_bone_axes(location, to_bone),
         scale=scale,
         rotates=driven[:, 3:6].any(axis=1),
-        moves=moves,
+        moves=driven[:, 0:3].any(axis=1),
         scales=driven[:, 6],
     )
 
 
 def posed_bone_matrices(body: Body, states: JointStates) -> FloatArray:
-    """World joint states (..., J) as (..., J, 4, 4) armature-space bone matrices, scale included: what FK says."""
+    """(..., J, 4, 4) armature-space matrices, with scale, of the bones when the joints (..., J) are so."""
     rest = rest_states(body)
     matrices = np.zeros((*states.rotation.shape[:-1], 4, 4))
     axes = rotations.matrix_from_quaternion(states.rotation) @ bone_axes(body.skeleton.names)
@@ -160,28 +145,28 @@ def posed_bone_matrices(body: Body, states: JointStates) -> FloatArray:
 
 def to_armature_space(points: FloatArray) -> FloatArray:
     """Points (..., 3) in cm and skeleton axes, as metres in armature axes."""
-    return METRES_PER_CENTIMETRE * np.asarray(points, np.float64) @ ARMATURE_AXES.T
+    in_armature: FloatArray = METRES_PER_CENTIMETRE * np.asarray(points, np.float64) @ ARMATURE_AXES.T
+    return in_armature
 
 
 def _in_bone_axes(vectors: FloatArray, axes: FloatArray) -> FloatArray:
     """Vectors (..., J, 3) in joint axes; axes (J, 3, 3) as from `bone_axes`."""
-    return np.einsum("jca,...jc->...ja", axes, vectors)
+    in_bone: FloatArray = np.einsum("jca,...jc->...ja", axes, vectors)
+    return in_bone
 
 
-def _bone_lengths(
-    names: tuple[str, ...], parents: FloatArray, heads: FloatArray, directions: FloatArray
-) -> FloatArray:
+def _bone_lengths(skeleton: Skeleton, heads: FloatArray, directions: FloatArray) -> FloatArray:
     """Lengths (J,) in the unit of heads (J, 3); directions (J, 3) are the bones' own Y."""
-    lengths = np.full(len(names), _NOMINAL_LENGTH)
-    for joint, name in enumerate(names):
-        children = np.flatnonzero(np.asarray(parents) == joint)
-        main = _MAIN_DESCENDANTS.get(name)
-        if main in names:
-            lengths[joint] = np.linalg.norm(heads[names.index(main)] - heads[joint])
-        elif len(children):
+    lengths = np.full(len(skeleton), _NOMINAL_LENGTH)
+    for joint, name in enumerate(skeleton.names):
+        children = list(skeleton.children[joint])
+        main = _MAIN_DESCENDANTS.get(name, "")
+        if main in skeleton:
+            lengths[joint] = np.linalg.norm(heads[skeleton.index(main)] - heads[joint])
+        elif children:
             reach = (heads[children] - heads[joint]) @ directions[joint]
             if reach.max() >= _SHORTEST_LENGTH:
                 lengths[joint] = np.linalg.norm(heads[children[reach.argmax()]] - heads[joint])
-        elif parents[joint] >= 0:
-            lengths[joint] = lengths[parents[joint]] / 2.0
+        elif skeleton.parents[joint] >= 0:
+            lengths[joint] = lengths[skeleton.parents[joint]] / 2.0
     return np.maximum(lengths, _SHORTEST_LENGTH)

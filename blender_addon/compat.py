@@ -1,0 +1,115 @@
+"""Every difference between Blender versions, and nothing else.
+
+Blender 3.4 to 5.2. A difference is asked for by feature, not by version number, where Blender lets one ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+
+@contextmanager
+def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:
+    """The F-curve collection of a new `action` for `owner`, which plays the action when the block ends.
+
+    The action's slot (Blender 4.4 and newer) is made for the owner and set on it. Until the block ends nothing
+    evaluates the half-written action.
+    """
+    if hasattr(action, "slots"):
+        slot = action.slots.new(id_type=owner.id_type, name=owner.name)
+        strip = action.layers.new("Performance").strips.new(type="KEYFRAME")
+        yield strip.channelbag(slot, ensure=True)
+    else:
+        slot = None
+        yield action
+    animation = owner.animation_data or owner.animation_data_create()
+    animation.action = action
+    if slot is not None:
+        animation.action_slot = slot
+
+
+def action_curves(owner: bpy.types.ID) -> Any:
+    """The F-curves that `owner` plays from its active action; empty if it has none."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None:
+        return ()
+    if not hasattr(animation, "action_slot"):
+        return animation.action.fcurves
+    bags = [
+        strip.channelbag(animation.action_slot)
+        for layer in animation.action.layers
+        for strip in layer.strips
+        if animation.action_slot is not None
+    ]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def sound_strips(scene: bpy.types.Scene) -> Any:
+    """The strips of the scene's sequencer, which is made if there is none."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's compositing nodes, or None where it has none in use."""
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def new_compositor_tree(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types.NodeSocket]:
+    """Give a scene without compositing nodes an empty tree; returns it and the socket of the final picture."""
+    if hasattr(scene, "compositing_node_group"):
+        tree = bpy.data.node_groups.new("A2P Compositing", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        output = tree.nodes.new("NodeGroupOutput")
+        scene.compositing_node_group = tree
+    else:
+        scene.use_nodes = True
+        tree = scene.node_tree
+        tree.nodes.clear()
+        output = tree.nodes.new("CompositorNodeComposite")
+    output.location = (600.0, 0.0)
+    return tree, output.inputs[0]
+
+
+def group_socket(group: bpy.types.NodeTree, name: str, kind: str, direction: str) -> Any:
+    """Add a socket to a node group: `direction` is INPUT or OUTPUT, `kind` such as "NodeSocketColor"."""
+    if hasattr(group, "interface"):
+        return group.interface.new_socket(name, in_out=direction, socket_type=kind)
+    sockets = group.inputs if direction == "INPUT" else group.outputs
+    return sockets.new(kind, name)
+
+
+def alpha_over(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, Any, Any, Any]:
+    """An alpha-over node and its sockets: background, foreground, factor."""
+    node = tree.nodes.new("CompositorNodeAlphaOver")
+    by_name = {socket.name: socket for socket in node.inputs}
+    if "Background" in by_name:
+        return node, by_name["Background"], by_name["Foreground"], by_name["Factor"]
+    return node, node.inputs[1], node.inputs[2], node.inputs[0]
+
+
+def in_window() -> bool:
+    """Whether Blender has a main loop that runs timers: not in background mode, nor as a Python module."""
+    return not bpy.app.background
+
+
+def online_access() -> bool:
+    """Whether the user lets Blender use the network; versions before 4.2 do not ask."""
+    return bool(getattr(bpy.app, "online_access", True))
+
+
+def library_path(path: Path) -> str:
+    """A file path as Blender stores it: relative to the .blend where it is saved on the same drive."""
+    if not bpy.data.is_saved:
+        return str(path)
+    try:
+        return bpy.path.relpath(str(path))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,90 @@
+"""A finished performance becomes a rig, an Action and a sound strip; the scene changes wholly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from a2p_backend.wire.performance import Performance
+from kinematics.armature import bone_motion, bone_rest
+from kinematics.body import Body
+from kinematics.stage import place_on_stage
+
+from .. import compat
+from . import armature as armatures
+from . import face, keyframes, sound, takes
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a performance enters the scene.
+
+    first_frame: where the take begins. with_mesh: also make the actor's skinned mesh. face_names: what the first face
+    codes are called; empty where an actor's codes have no names.
+    """
+
+    first_frame: int = 1
+    with_mesh: bool = True
+    face_names: tuple[str, ...] = ()
+
+
+def place_performance(
+    scene: bpy.types.Scene, body: Body, performance: Performance, clip: Path, placement: Placement
+) -> bpy.types.Object:
+    """Build the rig in `scene`, playing a new Action; returns the armature. On an error nothing new stays."""
+    with _all_or_nothing(scene):
+        name = f"A2P {performance.actor}"
+        rig = armatures.build_armature(bone_rest(body), name)
+        face.add_face_properties(rig, placement.face_names)
+        members = [rig]
+        if placement.with_mesh:
+            mesh = armatures.build_body_mesh(body, rig, f"{name} body")
+            members += [mesh] if mesh else []
+
+        action = bpy.data.actions.new(takes.take_name(performance))
+        action.use_fake_user = True
+        motion = bone_motion(body, place_on_stage(body, performance.pose))
+        with compat.curves_of(action, rig) as curves:
+            keyframes.key_bones(curves, motion, placement.first_frame)
+            face.key_face(curves, performance.face, placement.face_names, placement.first_frame)
+        takes.attach_performance(action, performance)
+
+        sound.add_sound_strip(scene, clip, placement.first_frame)
+        for member in members:
+            scene.collection.objects.link(member)
+        _set_timing(scene, performance, placement.first_frame)
+    return rig
+
+
+def _set_timing(scene: bpy.types.Scene, performance: Performance, first_frame: int) -> None:
+    scene.render.fps = performance.fps
+    scene.render.fps_base = 1.0
+    scene.frame_start = first_frame
+    scene.frame_end = first_frame + performance.frame_count - 1
+
+
+@contextmanager
+def _all_or_nothing(scene: bpy.types.Scene) -> Iterator[None]:
+    """Remove what the block made if it does not end well."""
+    kinds = ("objects", "armatures", "meshes", "actions", "sounds")
+    before = {kind: set(getattr(bpy.data, kind)) for kind in kinds}
+    had_editor = scene.sequence_editor is not None
+    strips_before = set(compat.sound_strips(scene)) if had_editor else set()
+    try:
+        yield
+    except BaseException:
+        if scene.sequence_editor is not None:
+            strips = compat.sound_strips(scene)
+            for strip in set(strips) - strips_before:
+                strips.remove(strip)
+            if not had_editor:
+                scene.sequence_editor_clear()
+        for kind in kinds:
+            collection = getattr(bpy.data, kind)
+            for block in set(collection) - before[kind]:
+                collection.remove(block)
+        raise
