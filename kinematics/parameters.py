@@ -80,7 +80,8 @@ class ParameterTransform:
                 f"expected {self.pose_count} pose parameters a frame, not an array of shape {pose.shape}"
             )
         channels = pose @ self.matrix[:, : self.pose_count].T + self._scale_channels(scales)
-        return channels.reshape(*channels.shape[:-1], self.joint_count, 7)
+        shaped: FloatArray = channels.reshape(*channels.shape[:-1], self.joint_count, 7)
+        return shaped
 
     def solve_pose(self, channels: npt.ArrayLike, scales: npt.ArrayLike | None = None) -> FloatArray:
         """Pose parameters (..., P) whose channels come closest, by least squares, to `channels` (..., J, 7).

@@ -33,7 +33,8 @@ def quaternion_multiply(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
 def quaternion_conjugate(q: npt.ArrayLike) -> FloatArray:
     """The opposite rotation of unit quaternions (..., 4)."""
     q = _floating(q)
-    return q * np.array([-1, -1, -1, 1], dtype=q.dtype)
+    conjugate: FloatArray = q * np.array([-1, -1, -1, 1], dtype=q.dtype)
+    return conjugate
 
 
 def quaternion_inverse(q: npt.ArrayLike) -> FloatArray:
@@ -77,13 +78,13 @@ def euler_xyz_from_matrix(R: npt.ArrayLike) -> FloatArray:
     ry lies within +-pi/2. There only rz +- rx is determined: rx is then 0.
     """
     R = _floating(R)
-    sine = np.clip(-R[..., 2, 0], -1, 1)
-    # Beside the pole both arguments of the other two atan2 are rounding noise.
-    locked = np.hypot(R[..., 2, 1], R[..., 2, 2]) < 8 * np.finfo(R.dtype).eps
-    ry = np.arctan2(sine, np.hypot(R[..., 2, 1], R[..., 2, 2]))
-    rx = np.where(locked, 0, np.arctan2(R[..., 2, 1], R[..., 2, 2]))
-    rz = np.where(locked, np.arctan2(-R[..., 0, 1], R[..., 1, 1]), np.arctan2(R[..., 1, 0], R[..., 0, 0]))
-    return np.stack([rx, ry, rz], axis=-1).astype(R.dtype, copy=False)
+    cosine = np.hypot(R[..., 2, 1], R[..., 2, 2])
+    rx = np.where(cosine < 8 * np.finfo(R.dtype).eps, 0, np.arctan2(R[..., 2, 1], R[..., 2, 2]))
+    ry = np.arctan2(-R[..., 2, 0], cosine)
+    # From what rx leaves over, not from column 0: near the pole that would add an error of its own.
+    sx, cx = np.sin(rx), np.cos(rx)
+    rz = np.arctan2(sx * R[..., 0, 2] - cx * R[..., 0, 1], cx * R[..., 1, 1] - sx * R[..., 1, 2])
+    return np.stack([rx, ry, rz], axis=-1)
 
 
 def matrix_from_quaternion(q: npt.ArrayLike) -> FloatArray:
