@@ -51,6 +51,10 @@ class BuildError(Exception):
     """The zips cannot be built; the message says why and what to do."""
 
 
+class DownloadError(BuildError):
+    """A wheel is not in the cache and could not be downloaded."""
+
+
 @dataclass(frozen=True)
 class Platform:
     """One kind of machine: pip's name for it, Blender's names, and `sysconfig.get_platform()`'s."""
@@ -120,7 +124,7 @@ def download(wheel: BinaryWheel, cache: Path) -> None:
     """Let pip fetch one wheel into the cache.
 
     Raises:
-        BuildError: pip failed: no network, or no such wheel.
+        DownloadError: pip failed: no network, or no such wheel.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation", "cp", "--abi", f"cp{wheel.python}"]
@@ -130,14 +134,15 @@ def download(wheel: BinaryWheel, cache: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
-        raise BuildError(f"could not download {wheel.filename}: {reason[0]}")
+        raise DownloadError(f"could not download {wheel.filename}: {reason[0]}")
 
 
 def fetch_wheels(wheels: Iterable[BinaryWheel], cache: Path, *, offline: bool) -> dict[BinaryWheel, Path]:
     """Return each wheel's file in the cache, downloaded where it was missing and checked always.
 
     Raises:
-        BuildError: a wheel is missing and cannot be fetched, or is not the file that was tested.
+        DownloadError: a wheel is missing and cannot be fetched.
+        BuildError: a wheel is not the file that was tested.
     """
     cache.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -145,7 +150,7 @@ def fetch_wheels(wheels: Iterable[BinaryWheel], cache: Path, *, offline: bool) -
         path = cache / wheel.filename
         if not path.is_file():
             if offline:
-                raise BuildError(f"{path} is missing: run once without --offline to download it")
+                raise DownloadError(f"{path} is missing: run once without --offline to download it")
             download(wheel, cache)
         if checksum(path) != CHECKSUMS[wheel.python, wheel.platform.wheel_tag]:
             raise BuildError(f"{path} has an unexpected checksum: delete it and build again")

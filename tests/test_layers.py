@@ -40,10 +40,11 @@ class Layer:
 NUMPY = ("numpy",)
 CARRIED = ("kinematics", "a2p_backend", "a2p_backend.wire")  # what travels into Blender
 ROOMS = tuple(f"a2p_backend.{room}" for room in ("audio", "motion", "avatar"))
-PERFORMER = (*CARRIED, *ROOMS, "a2p_backend.actors", "a2p_backend.performer")
+ACTORS = (*CARRIED, *ROOMS, "a2p_backend.actors")
+PERFORMER = (*ACTORS, "a2p_backend.performer")
 
 LAYERS = (
-    # package               may import, of the project      may import, of libraries
+    # package, what it may import of the project, and of libraries
     Layer("kinematics", (), NUMPY),
     Layer("a2p_backend", (), ()),
     Layer("a2p_backend.wire", ("kinematics", "a2p_backend"), (*NUMPY, "zmq")),
@@ -51,7 +52,7 @@ LAYERS = (
     Layer("a2p_backend.motion", CARRIED),
     Layer("a2p_backend.avatar", CARRIED),
     Layer("a2p_backend.actors", (*CARRIED, *ROOMS)),
-    Layer("a2p_backend.performer", (*CARRIED, *ROOMS, "a2p_backend.actors")),
+    Layer("a2p_backend.performer", ACTORS),
     Layer("a2p_backend.server", PERFORMER),
     Layer("a2p_backend.training", PERFORMER),
     Layer("a2p_backend.batch", PERFORMER),
