@@ -17,8 +17,8 @@ import bpy
 def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:
     """The F-curve collection of a new `action` for `owner`, which plays the action when the block ends.
 
-    The action's slot (Blender 4.4 and newer) is made for the owner and set on it. Until the block ends nothing
-    evaluates the half-written action.
+    The action's slot (Blender 4.4 and newer) is made for the owner and set on it. Nothing evaluates the
+    half-written action before the block ends.
     """
     if hasattr(action, "slots"):
         slot = action.slots.new(id_type=owner.id_type, name=owner.name)
@@ -63,7 +63,7 @@ def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
 
 
 def new_compositor_tree(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types.NodeSocket]:
-    """Give a scene without compositing nodes an empty tree; returns it and the socket of the final picture."""
+    """Give a scene without compositing nodes an empty tree; returns it and the final picture's socket."""
     if hasattr(scene, "compositing_node_group"):
         tree = bpy.data.node_groups.new("A2P Compositing", "CompositorNodeTree")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")

@@ -18,7 +18,7 @@ _JAW_RADIANS = 0.30
 
 
 def add_face_properties(armature: bpy.types.Object, names: tuple[str, ...]) -> None:
-    """A custom property for each named code, 0 at rest to 1 fully on; the jaw bone follows its code by a driver."""
+    """A custom property for each named code, 0 at rest to 1 fully on; the jaw bone follows its code."""
     for name in names:
         armature[name] = 0.0
         armature.id_properties_ui(name).update(
@@ -42,7 +42,7 @@ def key_face(
 
 
 def _drive_jaw(armature: bpy.types.Object) -> None:
-    """Turn the jaw about the axis through both its hinges: the bone's X, which points to the figure's left."""
+    """Turn the jaw about the axis through both its hinges: the bone's X, to the figure's left."""
     armature.pose.bones[_JAW].rotation_mode = "XYZ"
     driver = armature.driver_add(f'pose.bones["{_JAW}"].rotation_euler', 0).driver
     variable = driver.variables.new()

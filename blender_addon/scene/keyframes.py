@@ -14,7 +14,7 @@ _LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINE
 
 
 def key_bones(curves: Any, motion: BoneMotion, first_frame: float) -> None:
-    """Write `motion`, one key a frame from `first_frame`, to the curves of an action (see `compat.curves_of`).
+    """Write `motion`, one key a frame from `first_frame`, to an action's curves (`compat.curves_of`).
 
     Only what the actor's parameters drive gets curves, so an animator's F-curve list shows what moves.
     """
@@ -52,7 +52,7 @@ def _write_keys(curve: bpy.types.FCurve, values: NDArray[np.floating[Any]], firs
     keys.add(count)
     keys.foreach_set("co", points.ravel())
     keys.foreach_set("interpolation", np.full(count, _LINEAR, np.int32))
-    # Handles a third of a frame away on the chords, so that a key turned to Bezier by hand bends nothing at first.
+    # Handles a third of a frame away, on the chords: a key turned to Bezier by hand bends nothing yet.
     slope = np.diff(points[:, 1], append=points[-1:, 1])
     backward = np.diff(points[:, 1], prepend=points[:1, 1])
     keys.foreach_set("handle_right", (points + np.stack([np.full(count, 1 / 3), slope / 3], 1)).ravel())

@@ -1,4 +1,4 @@
-"""A finished performance becomes a rig, an Action and a sound strip; the scene changes wholly or not at all."""
+"""A finished performance becomes a rig, an Action and a sound strip, wholly or not at all."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from . import face, keyframes, sound, takes
 class Placement:
     """How a performance enters the scene.
 
-    first_frame: where the take begins. with_mesh: also make the actor's skinned mesh. face_names: what the first face
-    codes are called; empty where an actor's codes have no names.
+    first_frame: where the take begins. with_mesh: also make the actor's skinned mesh. face_names: what the
+    first face codes are called; empty where an actor's codes have no names.
     """
 
     first_frame: int = 1
