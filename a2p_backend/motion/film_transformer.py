@@ -1,0 +1,303 @@
+"""The denoiser of face and body: a transformer that reads the clean motion out of a noisy one.
+
+Ng et al., "From Audio to Photoreal Embodiment" (2024). The conditions reach it in three ways: audio and time
+tokens by cross-attention, their pooled summary by feature-wise modulation, and the guide poses (body only) by
+a cross-attention of their own. Attribute names are the keys of the released checkpoints.
+
+Nothing but the time code changes from one denoising step to the next. `conditions` therefore computes all the
+rest once a clip, down to each layer's keys and values.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from a2p_backend.motion.film_decoder import Attention, Decoder, KeyValue, RotaryCode, Rotation
+from kinematics.errors import A2PError
+
+GUIDE_SPACING = 30
+"""Frames from one guide pose to the next."""
+
+_OUTPUT_DILATIONS = (1, 2, 3, 1, 2, 3)
+_OUTPUT_DROPOUT = 0.2
+
+
+class ClipTooLongError(A2PError):
+    """A clip is longer than the network's null condition, so that it has to be performed in windows."""
+
+
+@dataclass(frozen=True)
+class FiLMConfig:
+    """Sizes of a denoiser. The defaults are the released ones where face and body agree."""
+
+    features: int
+    """Numbers in a frame of motion: 104 for the body, 256 for the face."""
+    width: int
+    layers: int
+    heads: int = 8
+    feed_forward: int = 1024
+    audio_width: int = 1024
+    """Features in a step of audio; the released face has the 1014 lip coordinates appended: 2038."""
+    audio_layers: int = 0
+    """Encoder layers over the audio tokens: 2 in the released face."""
+    guide_features: int = 0
+    """Numbers in a guide pose; 0 for a network that takes none."""
+    output_width: int = 0
+    """Inner channels of the causal convolutions on the output (256 in the released body); 0 for none."""
+    max_audio_steps: int = 1998
+    max_guides: int = 20
+    dropout: float = 0.1
+
+    @classmethod
+    def released_face(cls, layers: int = 8, heads: int = 8) -> FiLMConfig:
+        """Sizes of the released face denoisers; `layers` and `heads` are in their args.json."""
+        return cls(256, width=512, layers=layers, heads=heads, audio_width=2038, audio_layers=2)
+
+    @classmethod
+    def released_body(cls, layers: int = 6, heads: int = 8) -> FiLMConfig:
+        """Sizes of the released body denoisers; `layers` and `heads` are in their args.json."""
+        return cls(104, width=256, layers=layers, heads=heads, guide_features=104, output_width=256)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All that the denoiser knows of B clips apart from the noisy motion and the step.
+
+    The tensors have B rows, or 2 B: the conditioned clips, then the same clips with their conditions dropped.
+    """
+
+    clips: int
+    hidden: Tensor
+    """Pooled audio (rows, width)."""
+    audio: tuple[KeyValue, ...]
+    """Keys and values of the audio tokens, for each layer."""
+    guide: tuple[KeyValue, ...] | None
+    """Keys and values of the guide tokens, for each layer."""
+
+    @property
+    def with_null(self) -> bool:
+        """Whether the rows of dropped conditions are there, which guidance needs."""
+        return self.hidden.shape[0] == 2 * self.clips
+
+    @property
+    def audio_steps(self) -> int:
+        return self.audio[0].key.shape[2]
+
+    def rows(self, stop: int) -> Conditions:
+        """The first `stop` rows, without a copy."""
+        return Conditions(
+            self.clips,
+            self.hidden[:stop],
+            tuple(memory.rows(0, stop) for memory in self.audio),
+            None if self.guide is None else tuple(memory.rows(0, stop) for memory in self.guide),
+        )
+
+
+class StepCode(nn.Module):
+    """Sinusoidal code (B, width) of integer diffusion steps (B,): sines, then cosines."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = width // 2
+        # In single precision, as the networks were trained: step x frequency is rounded before the sine.
+        rates = torch.exp(torch.arange(half) * -(math.log(10000) / (half - 1)))
+        self.register_buffer("rates", rates, persistent=False)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        angles = steps[:, None].to(self.rates.dtype) * self.rates
+        return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class AudioEncoderLayer(nn.Module):
+    """Pre-norm self-attention and feed-forward over the audio tokens."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.self_attn = Attention(width, heads, dropout)
+        self.linear1 = nn.Linear(width, feed_forward)
+        self.linear2 = nn.Linear(feed_forward, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, rotation: Rotation) -> Tensor:
+        normed = self.norm1(x)
+        rotated = rotation(normed)
+        x = x + self.dropout(self.self_attn(rotated, self.self_attn.project(rotated, normed)))
+        expanded = self.dropout(functional.gelu(self.linear1(self.norm2(x))))
+        return x + self.dropout(self.linear2(expanded))
+
+
+class FiLMTransformer(nn.Module):
+    """Predicts the clean motion x0 (B, T, features) from a noisy one."""
+
+    def __init__(self, config: FiLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.rotary = RotaryCode(width)
+
+        self.input_projection = nn.Linear(config.features, width)
+        self.time_mlp = nn.Sequential(StepCode(width), nn.Linear(width, 4 * width), nn.Mish())
+        self.to_time_cond = nn.Sequential(nn.Linear(4 * width, width))
+        self.to_time_tokens = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.Unflatten(-1, (2, width)))
+
+        self.cond_projection = nn.Linear(config.audio_width, width)
+        self.cond_encoder = nn.ModuleList(
+            AudioEncoderLayer(width, config.heads, config.feed_forward, config.dropout)
+            for _ in range(config.audio_layers)
+        )
+        self.norm_cond = nn.LayerNorm(width)
+        self.non_attn_cond_projection = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+        )
+        self.null_cond_embed = nn.Parameter(torch.randn(1, config.max_audio_steps, width))
+        self.null_cond_hidden = nn.Parameter(torch.randn(1, width))
+        if config.guide_features:
+            self.frame_cond_projection = nn.Linear(config.guide_features, width)
+            self.frame_norm_cond = nn.LayerNorm(width)
+            self.null_pose_embed = nn.Parameter(torch.randn(1, config.max_guides, width))
+
+        self.seqTransDecoder = Decoder(
+            width,
+            config.layers,
+            config.heads,
+            config.feed_forward,
+            config.dropout,
+            guided=config.guide_features > 0,
+        )
+        self.final_layer = nn.Linear(width, config.features)
+        if config.output_width:
+            channels = [config.features, config.output_width, *[config.features] * 5]
+            self.post_pose_layers = nn.ModuleList(
+                nn.Conv1d(narrow, wide, kernel_size=3, dilation=dilation)
+                for narrow, wide, dilation in zip(channels[:-1], channels[1:], _OUTPUT_DILATIONS, strict=True)
+            )
+            self.final_conv = nn.Conv1d(config.features, config.features, kernel_size=1)
+
+    def conditions(
+        self,
+        audio_features: Tensor,
+        guide: Tensor | None = None,
+        *,
+        within_clip: Tensor | None = None,
+        drop_audio: Tensor | None = None,
+        drop_guide: Tensor | None = None,
+    ) -> Conditions:
+        """Everything that does not depend on the step, for audio features (B, L, audio_width).
+
+        Args:
+            guide: normalised guide poses (B, K, guide_features), for a network that takes them.
+            within_clip: (B, T) booleans; guide poses on frames past the end of the clip count as zeros.
+            drop_audio, drop_guide: (B,) booleans, true for samples that do without; for training. Where
+                neither is given, the null rows that `guided` needs are computed as well.
+
+        Raises:
+            ClipTooLongError: L or K is more than the network was built for.
+        """
+        self._check_lengths(audio_features, guide)
+        clips = audio_features.shape[0]
+        with_null = drop_audio is None and drop_guide is None
+        undropped = audio_features.new_zeros(clips, dtype=torch.bool)
+        drop_audio = undropped if drop_audio is None else drop_audio
+        drop_guide = undropped if drop_guide is None else drop_guide
+
+        tokens = self.audio_tokens(audio_features)
+        null_tokens = self.null_cond_embed[:, : tokens.shape[1]].expand_as(tokens)
+        tokens = torch.where(drop_audio[:, None, None], null_tokens, tokens)
+        hidden = self.non_attn_cond_projection(tokens.mean(dim=1))
+        hidden = torch.where(drop_audio[:, None], self.null_cond_hidden, hidden)
+        if with_null:
+            tokens = torch.cat([tokens, null_tokens])
+            hidden = torch.cat([hidden, self.null_cond_hidden.expand_as(hidden)])
+        audio = self.seqTransDecoder.memories(self.norm_cond(tokens), self.rotary(tokens.shape[1]))
+
+        guide_memory = None
+        if guide is not None:
+            if within_clip is not None:
+                guide = guide * within_clip[:, ::GUIDE_SPACING, None]
+            guide_tokens = self.guide_tokens(guide)
+            null_guide = self.null_pose_embed[:, : guide_tokens.shape[1]].expand_as(guide_tokens)
+            guide_tokens = torch.where(drop_guide[:, None, None], null_guide, guide_tokens)
+            if with_null:
+                guide_tokens = torch.cat([guide_tokens, null_guide])
+            guide_memory = self.seqTransDecoder.guide_memories(
+                guide_tokens, self.rotary(guide_tokens.shape[1])
+            )
+        return Conditions(clips, hidden, audio, guide_memory)
+
+    def forward(self, x: Tensor, steps: Tensor, conditions: Conditions) -> Tensor:
+        """The clean motion (B, T, features) under the conditions, of noisy x at integer steps (B,)."""
+        return self._denoise(x, steps, conditions.rows(conditions.clips))
+
+    def guided(self, x: Tensor, steps: Tensor, conditions: Conditions, scale: float) -> Tensor:
+        """Classifier-free guidance in one batched call: null + scale (conditioned - null).
+
+        Ho and Salimans, "Classifier-Free Diffusion Guidance" (2022); both conditions are dropped together.
+        """
+        assert conditions.with_null, "guidance needs conditions that were computed without drop masks"
+        both = self._denoise(x.repeat(2, 1, 1), steps.repeat(2), conditions)
+        conditioned, null = both.chunk(2)
+        return null + scale * (conditioned - null)
+
+    def audio_tokens(self, audio_features: Tensor) -> Tensor:
+        """Audio features (B, L, audio_width) as tokens (B, L, width)."""
+        tokens = self.cond_projection(audio_features)
+        if self.cond_encoder:
+            rotation = self.rotary(tokens.shape[1])
+            for layer in self.cond_encoder:
+                tokens = layer(tokens, rotation)
+        return tokens
+
+    def guide_tokens(self, guide: Tensor) -> Tensor:
+        """Guide poses (B, K, guide_features) as tokens (B, K, width)."""
+        return self.frame_norm_cond(self.frame_cond_projection(guide))
+
+    def _denoise(self, x: Tensor, steps: Tensor, conditions: Conditions) -> Tensor:
+        time = self.time_mlp(steps)
+        style = self.to_time_cond(time) + conditions.hidden
+        # norm_cond works on each token alone, so the time tokens may be normalised apart from the audio's,
+        # whose positions they follow.
+        time_tokens = self.norm_cond(self.to_time_tokens(time))
+        time_memories = self.seqTransDecoder.memories(
+            time_tokens, self.rotary(2, start=conditions.audio_steps)
+        )
+        guides = conditions.guide or (None,) * len(time_memories)
+
+        hidden = self.input_projection(x)
+        rotation = self.rotary(x.shape[1])
+        for layer, audio, time_memory, guide in zip(
+            self.seqTransDecoder.stack, conditions.audio, time_memories, guides, strict=True
+        ):
+            hidden, _ = layer(hidden, style, rotation, audio.followed_by(time_memory), guide)
+        output = self.final_layer(hidden)
+        return self._smooth(output) if self.config.output_width else output
+
+    def _smooth(self, motion: Tensor) -> Tensor:
+        """The causal convolutions on the body's output (B, T, features)."""
+        lost = sum(2 * dilation for dilation in _OUTPUT_DILATIONS)
+        x = functional.pad(motion.transpose(1, 2), (lost, 0))
+        for convolution in self.post_pose_layers:
+            y = functional.leaky_relu(convolution(x), 0.2)
+            y = functional.dropout(y, _OUTPUT_DROPOUT, self.training)
+            x = (x[..., -y.shape[-1] :] + y) / 2 if y.shape[1] == x.shape[1] else y
+        return self.final_conv(x).transpose(1, 2)
+
+    def _check_lengths(self, audio_features: Tensor, guide: Tensor | None) -> None:
+        config = self.config
+        assert (guide is not None) == (config.guide_features > 0), "guide poses where the network takes them"
+        if audio_features.shape[1] > config.max_audio_steps:
+            raise ClipTooLongError(
+                f"The clip has {audio_features.shape[1]} audio steps but the network takes at most "
+                f"{config.max_audio_steps}; perform it in shorter windows."
+            )
+        if guide is not None and guide.shape[1] > config.max_guides:
+            raise ClipTooLongError(
+                f"The clip has {guide.shape[1]} guide poses but the network takes at most "
+                f"{config.max_guides}; perform it in shorter windows."
+            )
