@@ -1,6 +1,6 @@
 """The add-on's zips install and run in Blender as an animator would install them.
 
-Blender runs in processes of its own that see numpy and Blender alone, so what imports there came out of the zip.
+Blender runs in processes that see numpy and Blender alone: whatever else imports there came out of the zip.
 """
 
 from __future__ import annotations
