@@ -15,10 +15,10 @@ import numpy.typing as npt
 from kinematics.arrays import Array, FloatArray, constant
 from kinematics.errors import A2PError
 from kinematics.limits import EllipsoidLimit, HalfPlaneLimit, Limit, LinearLimit, MinMaxLimit
-from kinematics.parameters import ParameterTransform, read_parameters
+from kinematics.parameters import ParameterTransform, read_parameters, transform_from_legacy
 from kinematics.pose import JointStates, forward_kinematics
-from kinematics.skeleton import Skeleton, read_body_json
-from kinematics.skinning import SkinnedMesh, skin
+from kinematics.skeleton import Skeleton, read_body_json, skeleton_from_legacy
+from kinematics.skinning import SkinnedMesh, mesh_from_legacy, skin
 
 _DEFAULT_ACTOR = Path(__file__).parent / "actors" / "default"
 _LIMIT_TYPES: dict[str, type[Limit]] = {
@@ -148,6 +148,24 @@ def load_body(
     transform = read_parameters(parameters_path, skeleton)
     scales = np.zeros(transform.scale_count) if scale_parameters is None else np.asarray(scale_parameters)
     return Body(name, skeleton, transform, scales, mesh)
+
+
+def body_from_legacy(
+    name: str, lbs_model: Mapping[str, Any], lbs_config: Mapping[str, Any], scale_parameters: npt.ArrayLike
+) -> Body:
+    """A body from what a released actor's static assets carry.
+
+    lbs_model: its `lbs_model_json`, the content of a body file. lbs_config: its `lbs_config_dict`.
+    scale_parameters: its `lbs_scale` (Q,).
+
+    Raises A2PError where the parts are malformed or do not fit each other.
+    """
+    try:
+        skeleton = skeleton_from_legacy(lbs_model["Skeleton"])
+        mesh = mesh_from_legacy(lbs_model["SkinnedModel"], len(skeleton))
+        return Body(name, skeleton, transform_from_legacy(lbs_config), np.asarray(scale_parameters), mesh)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise A2PError(f"The body of actor {name} is damaged ({error}): get its assets again.") from error
 
 
 @cache

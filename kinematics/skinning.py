@@ -30,7 +30,7 @@ class SkinnedMesh:
     vertices: (V, 3) centimetres, skeleton space.
     normals: (V, 3) unit vectors.
     faces: (F, 3) vertex numbers, counter-clockwise seen from outside.
-    uvs: (U, 2), v up; may be empty.
+    uvs: (U, 2) as the file has them (v up in the default actor, v down in released ones); may be empty.
     uv_faces: (F, 3) uv numbers of each face's corners; empty where there are no uvs.
     weights, indices: (V, 8) share and number of the joints that move a vertex; unused slots are joint 0,
         share 0.

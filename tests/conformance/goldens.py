@@ -160,7 +160,7 @@ def find(folder: Path, file_pattern: str, array_pattern: str | None = None) -> I
     """Every golden below `folder` that the patterns of the module's docstring describe, sorted by name."""
     for path in sorted(folder.rglob("*")):
         file_match = re.fullmatch(file_pattern, path.stem) if path.suffix in (".npz", ".json") else None
-        if not file_match:
+        if not file_match or (array_pattern and path.suffix != ".npz"):
             continue
         if array_pattern is None:
             yield Golden(path, folder, groups=file_match.groupdict())
