@@ -1,8 +1,8 @@
 """Work with Blender's operators away from the user's scene.
 
-Edit bones exist in edit mode only, and the exporters write what a scene holds. Both happen in a scene of their
-own that holds our objects and nothing else: the user's selection, active object, modes and current frame stay as
-they are, and need no restoring.
+Edit bones exist in edit mode only, and the exporters write what a scene holds. Both happen in a scene of
+their own that holds our objects and nothing else. So the user's selection, active object, modes and frame stay
+as they are, and need no restoring.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ def scene_with(objects: list[bpy.types.Object], active: bpy.types.Object) -> Ite
             member.select_set(True, view_layer=layer)
         layer.objects.active = active
         with bpy.context.temp_override(
-            window=bpy.context.window or bpy.context.window_manager.windows[0],  # timers have none
             scene=scene,
             view_layer=layer,
             active_object=active,

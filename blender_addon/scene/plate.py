@@ -1,0 +1,146 @@
+"""A plate video behind the rig: its camera, that camera's background, and the compositor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from mathutils import Matrix
+
+from kinematics.camera import Camera
+from kinematics.errors import A2PError
+
+from .. import compat
+
+
+def place_plate(
+    scene: bpy.types.Scene, video: Path, camera: Camera, first_frame: int, frame_count: int
+) -> bpy.types.Object:
+    """Show `video` from `first_frame` behind what the scene's new camera sees; returns that camera.
+
+    The scene takes the camera and the plate's picture size: the two belong together. A compositor in use is
+    left alone: the plate's node group is only laid beside its nodes, unconnected.
+    """
+    image = _load_video(video)
+    viewer = _new_camera(camera, f"A2P {video.stem} camera")
+    _add_background(viewer.data, image, first_frame, frame_count)
+    scene.collection.objects.link(viewer)
+    scene.camera = viewer
+    scene.render.resolution_x, scene.render.resolution_y = camera.width, camera.height
+    scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+    _add_to_compositor(scene, _plate_group(image, camera, first_frame, frame_count))
+    return viewer
+
+
+def _load_video(video: Path) -> bpy.types.Image:
+    try:
+        image = bpy.data.images.load(compat.library_path(video))
+    except RuntimeError as error:
+        raise A2PError(f"Blender cannot read the plate {video}: render it again.") from error
+    image.name = f"A2P {video.stem}"
+    image.source = "MOVIE"
+    return image
+
+
+def _new_camera(camera: Camera, name: str) -> bpy.types.Object:
+    view = camera.to_blender()
+    data = bpy.data.cameras.new(name)
+    data.sensor_fit = "AUTO"
+    data.sensor_width = view.sensor_width
+    data.lens = view.lens
+    data.shift_x, data.shift_y = view.shift_x, view.shift_y
+    viewer = bpy.data.objects.new(name, data)
+    viewer.matrix_world = Matrix(view.matrix_world.tolist())
+    return viewer
+
+
+def _add_background(
+    data: bpy.types.Camera, image: bpy.types.Image, first_frame: int, frame_count: int
+) -> None:
+    background = data.background_images.new()
+    background.image = image
+    background.alpha = 1.0
+    background.display_depth = "BACK"
+    background.frame_method = "FIT"
+    _time(background.image_user, first_frame, frame_count)
+    data.show_background_images = True
+
+
+def _time(user: bpy.types.ImageUser | bpy.types.Node, first_frame: int, frame_count: int) -> None:
+    user.frame_start = first_frame
+    user.frame_duration = frame_count
+    user.use_auto_refresh = True
+
+
+def _plate_group(
+    image: bpy.types.Image, camera: Camera, first_frame: int, frame_count: int
+) -> bpy.types.NodeTree:
+    """A compositing node group: a render in; out, the render over the plate, and the two side by side."""
+    group = bpy.data.node_groups.new(image.name, "CompositorNodeTree")
+    compat.group_socket(group, "Render", "NodeSocketColor", "INPUT")
+    opacity = compat.group_socket(group, "Render Opacity", "NodeSocketFloat", "INPUT")
+    opacity.default_value, opacity.min_value, opacity.max_value = 1.0, 0.0, 1.0
+    compat.group_socket(group, "Over", "NodeSocketColor", "OUTPUT")
+    compat.group_socket(group, "Beside", "NodeSocketColor", "OUTPUT")
+
+    source = group.nodes.new("NodeGroupInput")
+    result = group.nodes.new("NodeGroupOutput")
+    plate = group.nodes.new("CompositorNodeImage")
+    plate.image = image
+    _time(plate, first_frame, frame_count)
+    link = group.links.new
+
+    over, behind, front, factor = compat.alpha_over(group)
+    link(plate.outputs["Image"], behind)
+    link(source.outputs["Render"], front)
+    link(source.outputs["Render Opacity"], factor)
+    link(over.outputs["Image"], result.inputs["Over"])
+
+    beside, behind, front, _ = compat.alpha_over(group)
+    halves = []
+    for picture, side in ((plate.outputs["Image"], -1), (source.outputs["Render"], 1)):
+        half = group.nodes.new("CompositorNodeTransform")
+        half.inputs["X"].default_value = side * camera.width / 4
+        half.inputs["Scale"].default_value = 0.5
+        link(picture, half.inputs["Image"])
+        halves.append(half)
+    link(halves[0].outputs["Image"], behind)
+    link(halves[1].outputs["Image"], front)
+    link(beside.outputs["Image"], result.inputs["Beside"])
+
+    for node, place in (
+        (plate, (-400, 200)),
+        (source, (-400, -200)),
+        (halves[0], (-100, 0)),
+        (halves[1], (-100, -250)),
+        (over, (200, 200)),
+        (beside, (200, -150)),
+        (result, (450, 0)),
+    ):
+        node.location = place
+    return group
+
+
+def _add_to_compositor(scene: bpy.types.Scene, group: bpy.types.NodeTree) -> None:
+    tree = compat.compositor_tree(scene)
+    if tree is not None:
+        node = _group_node(tree, group)
+        node.location = (0.0, min((other.location.y for other in tree.nodes), default=0.0) - 300.0)
+        return
+    tree, final = compat.new_compositor_tree(scene)
+    # The render must be clear where there is no rig for the plate to show through.
+    scene.render.film_transparent = True
+    render = tree.nodes.new("CompositorNodeRLayers")
+    render.location = (0.0, 0.0)
+    node = _group_node(tree, group)
+    node.location = (350.0, 0.0)
+    tree.links.new(render.outputs["Image"], node.inputs["Render"])
+    tree.links.new(node.outputs["Over"], final)
+
+
+def _group_node(tree: bpy.types.NodeTree, group: bpy.types.NodeTree) -> bpy.types.Node:
+    node = tree.nodes.new("CompositorNodeGroup")
+    node.node_tree = group
+    node.label = group.name
+    node.width = 200.0
+    return node
