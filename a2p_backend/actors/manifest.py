@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from a2p_backend.wire.settings import MAX_GUIDANCE, RELEASED_BODY_GUIDANCE, RELEASED_FACE_GUIDANCE
 from kinematics.errors import A2PError
 
 FORMAT = 1
@@ -44,14 +45,12 @@ class NetworkEntry(BaseModel):
 
 
 class ActorDefaults(BaseModel):
-    """Generation settings that suit this actor; whatever a request leaves open is taken from here."""
+    """Guidance scales that suit this actor; a request that names none gets these."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(default=100, ge=1, le=1000)
-    face_guidance: float = Field(default=10.0, ge=0.0, le=100.0)
-    body_guidance: float = Field(default=2.0, ge=0.0, le=100.0)
-    top_p: float = Field(default=0.94, gt=0.0, le=1.0)
+    face_guidance: float = Field(default=RELEASED_FACE_GUIDANCE, ge=0.0, le=MAX_GUIDANCE)
+    body_guidance: float = Field(default=RELEASED_BODY_GUIDANCE, ge=0.0, le=MAX_GUIDANCE)
 
 
 class ActorManifest(BaseModel):
