@@ -36,7 +36,7 @@ from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_i
 from a2p_backend.wire.settings import GenerateSettings
 
 SHORTEST = 2 * FPS
-"""Frames that the networks need at least; a shorter clip is performed with silence after it, cut off again."""
+"""Frames that the networks need at least; a shorter clip is performed with silence after it, then cut."""
 
 WINDOWS_AT_ONCE = 4
 """Windows of a long clip that go through a denoiser in one call: enough to keep a processor busy."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_actor import write_tiny_actor, write_tone
 
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
 from a2p_backend.performer import perform
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings
+from tests.tiny_actor import write_tiny_actor, write_tone
 
 SETTINGS = GenerateSettings(steps=4, seed=3)
 
