@@ -1,1 +1,1 @@
-"""."""
+"""The backend as a process: jobs, sockets, and nothing of how motion is made."""

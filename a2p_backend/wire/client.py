@@ -2,8 +2,8 @@
 
 A Client lives in one thread: its socket is made, used and closed there, and no thread is started. Nothing
 happens between calls; whoever uses it calls `Job.poll()` now and then (a timer in Blender), or `Job.wait()`
-where blocking is fine. While a job is open, the client asks after the backend every `heartbeat` seconds and gives
-it up when nothing at all has come back for `patience` seconds.
+where blocking is fine. While a job is open, the client asks after the backend every `heartbeat` seconds and
+gives it up when nothing at all has come back for `patience` seconds.
 """
 
 from __future__ import annotations
@@ -213,12 +213,9 @@ class Client:
 
     def close(self) -> None:
         """Let go of the backend, which then cancels what is still open. May be called twice."""
-        if self._socket.closed:
-            return
         self._check_thread()
-        self._socket.close(linger=0)
-        self._context.term()
         self._give_up(BackendLostError("The connection to the backend was closed."))
+        self._context.term()
 
     def hello(self) -> BackendInfo:
         """Ask the backend who it is; waits up to `timeout`."""
@@ -266,8 +263,6 @@ class Client:
         *,
         read_result: Callable[[Message], T],
     ) -> Job[T]:
-        if self._lost is not None:
-            raise self._lost
         message = Message(kind, fields or {}, arrays or {})
         job = Job(self, message.id, read_result)
         self._send(message)
@@ -276,6 +271,8 @@ class Client:
 
     def _send(self, message: Message) -> None:
         self._check_thread()
+        if self._lost is not None:
+            raise self._lost
         frames = encode(message, self.endpoint.secret)
         try:
             # copies the frames: zero-copy sends would start a thread of pyzmq's own
@@ -298,6 +295,8 @@ class Client:
             except zmq.Again:
                 break
             self._receive(frames)
+            if self._lost is not None:
+                return
         if self._jobs:
             self._ask_after_backend()
 
@@ -336,6 +335,7 @@ class Client:
 
     def _give_up(self, error: BackendLostError) -> None:
         self._lost = error
+        self._socket.close(linger=0)  # so that it does not go on trying to reach the port
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             job._finish(Failed(error))

@@ -27,7 +27,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,11 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether a value has the form of a message id."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 @dataclass(frozen=True, eq=False)
 class Message:
     """One message; arrays that were received are read-only views of their frames."""
@@ -133,9 +138,9 @@ def decode(frames: Sequence[bytes], key: bytes) -> Message:
         raise ProtocolError("A message is not signed with the backend's key.")
     header = _parse_header(content[0])
     if header.get("version") != PROTOCOL_VERSION:
-        raise VersionError(header.get("version"), header["id"] if _is_id(header.get("id")) else None)
+        raise VersionError(header.get("version"), header["id"] if is_id(header.get("id")) else None)
     reply_to = header.get("reply_to")
-    if not _is_id(header.get("id")) or not (reply_to is None or _is_id(reply_to)):
+    if not is_id(header.get("id")) or not (reply_to is None or is_id(reply_to)):
         raise ProtocolError("A message's id or reply_to is not 32 hexadecimal digits.")
     fields = header.get("fields")
     if not isinstance(fields, dict):
@@ -177,10 +182,6 @@ def _little_endian(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if converted.dtype.str not in DTYPES:
         raise ProtocolError(f"Array {name} is of type {array.dtype}: only {', '.join(DTYPES)} can be sent.")
     return converted
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _refuse_constant(name: str) -> NoReturn:

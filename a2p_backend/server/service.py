@@ -1,0 +1,48 @@
+"""What the backend can do, apart from how it is asked."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from a2p_backend.wire.client import ActorInfo, BackendInfo
+from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.progress import IsCancelled, OnProgress
+from a2p_backend.wire.settings import GenerateSettings, PlateSettings
+from kinematics.body import Body
+
+
+class Service(Protocol):
+    """The backend's operations.
+
+    They raise A2PError for what the user can mend, and Cancelled soon after `cancelled()` turns true. `hello`
+    returns at once; `actors` and `body` run in one thread while `generate` or `render_plate` runs in another.
+    """
+
+    def hello(self) -> BackendInfo: ...
+
+    def actors(self) -> tuple[ActorInfo, ...]: ...
+
+    def body(self, actor: str) -> Body: ...
+
+    def generate(
+        self,
+        clip: bytes,
+        clip_name: str,
+        settings: GenerateSettings,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+    ) -> Performance:
+        """clip: the recording as its file's bytes."""
+        ...
+
+    def render_plate(
+        self,
+        performance: Performance,
+        clip: bytes | None,
+        clip_name: str,
+        settings: PlateSettings,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+    ) -> bytes:
+        """The content of an MP4 file."""
+        ...
