@@ -66,7 +66,12 @@ def kept_steps(spacing: str, total: int = FULL_STEPS) -> tuple[int, ...]:
 
 
 def spacing_for(steps: int) -> str:
-    """The spacing that takes `steps` steps: the released strided one where it exists, else an even one."""
+    """The spacing that takes `steps` steps: the released strided one where it exists, else an even one.
+
+    Raises SpacingError below 2, where an even spacing would keep the clean end alone, and above 1000.
+    """
+    if not 2 <= steps <= FULL_STEPS:
+        raise SpacingError(f"A motion takes 2 to {FULL_STEPS} diffusion steps, not {steps}.")
     try:
         kept_steps(f"ddim{steps}")
     except SpacingError:
