@@ -1,7 +1,7 @@
 """The default actor's expression codes that have a meaning.
 
-A released actor's 256 codes mean something only to its own codec avatar. The default actor names its first few, each
-running from 0 (at rest) to 1 (fully on); the others are zero.
+A released actor's 256 codes mean something only to its own codec avatar. The default actor names its first
+few, each running from 0 (at rest) to 1 (fully on); the others are zero.
 """
 
 from __future__ import annotations

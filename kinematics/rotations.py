@@ -79,7 +79,8 @@ def euler_xyz_from_matrix(R: npt.ArrayLike) -> FloatArray:
     """
     R = _floating(R)
     cosine = np.hypot(R[..., 2, 1], R[..., 2, 2])
-    rx = np.where(cosine < 8 * np.finfo(R.dtype).eps, 0, np.arctan2(R[..., 2, 1], R[..., 2, 2]))
+    rx = np.arctan2(R[..., 2, 1], R[..., 2, 2])
+    rx = np.where(cosine < 8 * np.finfo(R.dtype).eps, np.zeros_like(rx), rx)
     ry = np.arctan2(-R[..., 2, 0], cosine)
     # From what rx leaves over, not from column 0: near the pole that would add an error of its own.
     sx, cx = np.sin(rx), np.cos(rx)
@@ -147,7 +148,7 @@ def slerp(a: npt.ArrayLike, b: npt.ArrayLike, t: npt.ArrayLike) -> FloatArray:
     )
     sine = np.sin(angle)
     near = sine < 1e-6
-    safe = np.where(near, 1, sine)
+    safe = np.where(near, np.ones_like(sine), sine)
     weight_a = np.where(near, 1 - t, np.sin((1 - t) * angle) / safe)
     weight_b = np.where(near, t, np.sin(t * angle) / safe)
     q = weight_a * a + weight_b * b

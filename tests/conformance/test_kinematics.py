@@ -1,4 +1,4 @@
-"""Parameters to joints to skin, against pymomentum (default actor) and the original's own skinning (any actor).
+"""Parameters to joints to skin, against pymomentum (default actor) and the original's skinning (any actor).
 
 Gates: 1e-4 cm, 1e-6 in quaternions up to sign, 1e-3 cm for vertices in float32 (default actor); 5e-4 in
 states and matrices, 5e-3 in posed and 2e-2 in unposed vertices (other actors, whose outputs are float32).

@@ -1,0 +1,1 @@
+"""Actors that come with the project."""
