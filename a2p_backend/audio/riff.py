@@ -1,0 +1,57 @@
+"""What a WAV file's own header says of its length, held against the bytes that are there.
+
+libsndfile reads what is present and says nothing of what is missing, so a cut-off download would pass for a
+short recording. Sources: "Multimedia Programming Interface and Data Specifications 1.0" (RIFF, WAVE) and
+EBU Tech 3306 (RF64).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_UNKNOWN_LENGTH = (
+    0xFFFFFFFF  # written by programs that stream; in RF64 the ds64 chunk holds the length instead
+)
+
+
+@dataclass(frozen=True)
+class WavLength:
+    """sample_rate: Hz; declared, present: seconds of sound, None where the header leaves the length open."""
+
+    sample_rate: int
+    declared: float | None
+    present: float | None
+
+
+def wav_length(content: bytes) -> WavLength | None:
+    """The declared and the present length of a WAV file's sound.
+
+    None when `content` is not a WAV file, or has no whole format and data chunks.
+    """
+    if content[:4] not in (b"RIFF", b"RF64") or content[8:12] != b"WAVE":
+        return None
+    sample_rate = bytes_a_second = 0
+    long_length = None
+    for name, size, start in _chunks(content):
+        if name == b"ds64" and len(content) >= start + 16:
+            (long_length,) = struct.unpack_from("<Q", content, start + 8)
+        elif name == b"fmt " and len(content) >= start + 16:
+            sample_rate, bytes_a_second = struct.unpack_from("<II", content, start + 4)
+        elif name == b"data":
+            declared = long_length if size == _UNKNOWN_LENGTH else size
+            if not bytes_a_second or declared is None:
+                return WavLength(sample_rate, None, None)
+            present = min(declared, len(content) - start)
+            return WavLength(sample_rate, declared / bytes_a_second, present / bytes_a_second)
+    return None
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, declared size and start of each chunk's content, in order."""
+    position = 12
+    while position + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, position)
+        yield name, size, position + 8
+        position += 8 + size + size % 2  # chunks begin at even places
