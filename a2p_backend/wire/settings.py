@@ -7,16 +7,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from kinematics.errors import A2PError
 
 DEFAULT_ACTOR = "default"
-# What is used when neither the request nor the actor says otherwise: the released system's values.
-RELEASED_STEPS = 100
+# Guidance scales of the released system, for actors that recommend none of their own.
 RELEASED_FACE_GUIDANCE = 10.0
 RELEASED_BODY_GUIDANCE = 2.0
-RELEASED_TOP_P = 0.94
 
 MAX_SEED = 2**31 - 1  # what a Blender integer property holds
 MAX_STEPS = 1000  # the length of the diffusion schedule
@@ -31,62 +29,47 @@ class SettingsError(A2PError):
     """A setting is unknown, of the wrong type, or out of range."""
 
 
-class Recommended(Protocol):
-    """What an actor recommends, for the settings that a request leaves open."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def face_guidance(self) -> float: ...
-    @property
-    def body_guidance(self) -> float: ...
-    @property
-    def top_p(self) -> float: ...
-
-
 @dataclass(frozen=True)
 class GenerateSettings:
-    """How a clip is performed; None leaves a setting to the actor.
-
-    The same clip, actor and settings give the same motion.
+    """How a clip is performed. The same clip, actor and settings give the same motion.
 
     actor: name of the model set.
     seed: 0 .. 2^31 - 1; another seed is another take.
     steps: denoiser steps; more is slower and smoother.
-    face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all.
+    face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all, None = the actor's own.
     top_p: nucleus of the guide poses' sampling, above 0 and at most 1; less is calmer.
     """
 
     actor: str = DEFAULT_ACTOR
     seed: int = 0
-    steps: int | None = None
+    steps: int = 50
     face_guidance: float | None = None
     body_guidance: float | None = None
-    top_p: float | None = None
+    top_p: float = 0.94
 
     def __post_init__(self) -> None:
         if not isinstance(self.actor, str) or not _ACTOR_NAME.fullmatch(self.actor):
             raise SettingsError(f"actor is {str(self.actor)[:80]!r}: give the name of an actor.")
         _check_integer("seed", self.seed, 0, MAX_SEED)
-        if self.steps is not None:
-            _check_integer("steps", self.steps, 1, MAX_STEPS)
+        _check_integer("steps", self.steps, 1, MAX_STEPS)
         if self.face_guidance is not None:
             _check_number("face_guidance", self.face_guidance, 0.0, MAX_GUIDANCE)
         if self.body_guidance is not None:
             _check_number("body_guidance", self.body_guidance, 0.0, MAX_GUIDANCE)
-        if self.top_p is not None:
-            _check_number("top_p", self.top_p, 0.0, 1.0)
-            if self.top_p == 0:
-                raise SettingsError("top_p is 0: give a number above 0 and at most 1.")
+        _check_number("top_p", self.top_p, 0.0, 1.0)
+        if self.top_p == 0:
+            raise SettingsError("top_p is 0: give a number above 0 and at most 1.")
 
-    def resolved(self, recommended: Recommended) -> GenerateSettings:
-        """The same settings with nothing left open: the actor's recommendations in the gaps."""
+    def resolved(
+        self,
+        face_guidance: float = RELEASED_FACE_GUIDANCE,
+        body_guidance: float = RELEASED_BODY_GUIDANCE,
+    ) -> GenerateSettings:
+        """The same settings with nothing left to the actor, given the scales that it recommends."""
         return dataclasses.replace(
             self,
-            steps=recommended.steps if self.steps is None else self.steps,
-            face_guidance=recommended.face_guidance if self.face_guidance is None else self.face_guidance,
-            body_guidance=recommended.body_guidance if self.body_guidance is None else self.body_guidance,
-            top_p=recommended.top_p if self.top_p is None else self.top_p,
+            face_guidance=face_guidance if self.face_guidance is None else self.face_guidance,
+            body_guidance=body_guidance if self.body_guidance is None else self.body_guidance,
         )
 
     def to_dict(self) -> dict[str, Any]:

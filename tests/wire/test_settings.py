@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,6 +39,5 @@ def test_odd_sized_plate_is_refused() -> None:
 
 
 def test_actor_fills_in_only_what_was_left_open() -> None:
-    recommended = SimpleNamespace(steps=10, face_guidance=4.0, body_guidance=3.0, top_p=0.8)
-    resolved = GenerateSettings(steps=5, face_guidance=0.0).resolved(recommended)
-    assert resolved == GenerateSettings(steps=5, face_guidance=0.0, body_guidance=3.0, top_p=0.8)
+    resolved = GenerateSettings(face_guidance=0.0).resolved(face_guidance=4.0, body_guidance=3.0)
+    assert resolved == GenerateSettings(face_guidance=0.0, body_guidance=3.0)
