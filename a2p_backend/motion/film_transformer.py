@@ -98,6 +98,11 @@ class Conditions:
         )
 
 
+def within_clip_only(guide: Tensor, within_clip: Tensor) -> Tensor:
+    """Guide poses (B, K, C) with zeros for those on frames where within_clip (B, T) is false."""
+    return guide * within_clip[:, ::GUIDE_SPACING, None]
+
+
 class StepCode(nn.Module):
     """Sinusoidal code (B, width) of integer diffusion steps (B,): sines, then cosines."""
 
@@ -220,7 +225,7 @@ class FiLMTransformer(nn.Module):
         guide_memory = None
         if guide is not None:
             if within_clip is not None:
-                guide = guide * within_clip[:, ::GUIDE_SPACING, None]
+                guide = within_clip_only(guide, within_clip)
             guide_tokens = self.guide_tokens(guide)
             null_guide = self.null_pose_embed[:, : guide_tokens.shape[1]].expand_as(guide_tokens)
             guide_tokens = torch.where(drop_guide[:, None, None], null_guide, guide_tokens)
