@@ -161,6 +161,12 @@ def test_a_made_up_breach_of_each_kind_is_caught(tmp_path):
     ]
 
 
+def test_what_travels_into_blender_parses_in_its_oldest_python():
+    for module, path in modules_of(ROOT).items():
+        if layer_of(module).name in (*CARRIED, "blender_addon"):
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=(3, 10))
+
+
 @pytest.mark.parametrize("module", LIGHT_MODULES)
 def test_importing_loads_nothing_heavy(module):
     names = ", ".join(repr(name) for name in sorted(HEAVY))
