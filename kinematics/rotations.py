@@ -77,15 +77,40 @@ def euler_xyz_from_matrix(R: npt.ArrayLike) -> FloatArray:
 
     ry lies within +-pi/2. There only rz +- rx is determined: rx is then 0.
     """
+    return euler_from_matrix(R, "ZYX")[..., ::-1]
+
+
+def quaternion_from_euler(angles: npt.ArrayLike, order: str) -> FloatArray:
+    """Quaternions (..., 4) of R1(a1) R2(a2) R3(a3): `order` names the axes, such as "ZXY"."""
+    half = 0.5 * _floating(angles)
+    turns = np.zeros((*half.shape, 4), half.dtype)
+    for position, axis in enumerate(order):
+        turns[..., position, "XYZ".index(axis)] = np.sin(half[..., position])
+    turns[..., 3] = np.cos(half)
+    first, second, third = np.moveaxis(turns, -2, 0)
+    return quaternion_multiply(quaternion_multiply(first, second), third)
+
+
+def euler_from_matrix(R: npt.ArrayLike, order: str) -> FloatArray:
+    """Angles (..., 3) with R = R1(a1) R2(a2) R3(a3), from matrices (..., 3, 3); `order` as "ZXY".
+
+    The second angle lies within +-pi/2. There only a1 +- a3 is determined: a3 is then 0.
+    """
     R = _floating(R)
-    cosine = np.hypot(R[..., 2, 1], R[..., 2, 2])
-    rx = np.arctan2(R[..., 2, 1], R[..., 2, 2])
-    rx = np.where(cosine < 8 * np.finfo(R.dtype).eps, np.zeros_like(rx), rx)
-    ry = np.arctan2(-R[..., 2, 0], cosine)
-    # From what rx leaves over, not from column 0: near the pole that would add an error of its own.
-    sx, cx = np.sin(rx), np.cos(rx)
-    rz = np.arctan2(sx * R[..., 0, 2] - cx * R[..., 0, 1], cx * R[..., 1, 1] - sx * R[..., 1, 2])
-    return np.stack([rx, ry, rz], axis=-1)
+    i, j, k = ("XYZ".index(axis) for axis in order)
+    handed = 1 if (j - i) % 3 == 1 else -1
+    cosine = np.hypot(R[..., i, i], R[..., i, j])
+    third = np.arctan2(-handed * R[..., i, j], R[..., i, i])
+    third = np.where(cosine < 8 * np.finfo(R.dtype).eps, np.zeros_like(third), third)
+    second = np.arctan2(handed * R[..., i, k], cosine)
+    # From what the third angle leaves over: taken by itself it would add an error of its own near the pole.
+    s, c = handed * np.sin(third), np.cos(third)
+    first = np.arctan2(
+        handed * (s * R[..., k, i] + c * R[..., k, j]),
+        s * R[..., j, i] + c * R[..., j, j],
+    )
+    angles: FloatArray = np.stack([first, second, third], axis=-1).astype(R.dtype, copy=False)
+    return angles
 
 
 def matrix_from_quaternion(q: npt.ArrayLike) -> FloatArray:
