@@ -91,6 +91,11 @@ class Golden:
         return read_npz(self.path)
 
     @property
+    def name(self) -> ArrayName:
+        """The array's name, taken apart."""
+        return ArrayName.parse(self.array)
+
+    @property
     def values(self) -> np.ndarray:
         """The stored array, as it is in the file."""
         return self.arrays[self.array]
