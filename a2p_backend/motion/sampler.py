@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from a2p_backend.motion.diffusion import Diffusion
-from kinematics.errors import A2PError
+from a2p_backend.wire.progress import IsCancelled, raise_if
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 
@@ -27,11 +27,9 @@ places.
 """
 
 
-class CancelledError(A2PError):
-    """The caller asked to stop."""
-
-    def __init__(self) -> None:
-        super().__init__("The generation was cancelled.")
+def never() -> bool:
+    """For a caller that does not cancel."""
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +40,6 @@ class SamplerState:
     total: int
     sample: Tensor
     x0: Tensor
-
-
-def raise_if(cancelled: Callable[[], bool] | None) -> None:
-    """Raises CancelledError when the caller's question is answered with yes."""
-    if cancelled is not None and cancelled():
-        raise CancelledError
 
 
 @torch.no_grad()
@@ -61,7 +53,7 @@ def ddim_states(
     clip: float | None = None,
     initial: Tensor | None = None,
     skip: int = 0,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: IsCancelled = never,
 ) -> Iterator[SamplerState]:
     """The states of DDIM sampling, one a step, from `noise` (B, T, C) on.
 
@@ -93,11 +85,11 @@ def ddim(
     diffusion: Diffusion,
     *,
     on_step: Callable[[SamplerState], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: IsCancelled = never,
 ) -> Tensor:
     """Samples a motion (B, T, C) deterministically from `noise` (B, T, C): the last step's x0.
 
-    `on_step` hears of every step. Raises CancelledError, before the denoiser is called again, once
+    `on_step` hears of every step. Raises Cancelled, before the denoiser is called again, once
     `cancelled()` is true.
     """
     x0 = noise
@@ -192,7 +184,7 @@ def _rise(distance: Tensor, width: int) -> Tensor:
     return torch.sin((distance / width).clamp(max=1.0) * (math.pi / 2)).square()
 
 
-def joint_denoiser(batches: Sequence[WindowBatch], cancelled: Callable[[], bool] | None = None) -> Denoiser:
+def joint_denoiser(batches: Sequence[WindowBatch], cancelled: IsCancelled = never) -> Denoiser:
     """One denoiser of a whole clip (B, T, C) from the denoisers of its windows.
 
     Batches run one after another, so memory does not grow with the clip, and `cancelled` is asked before

@@ -59,6 +59,7 @@ def splits_of(tmp_path_factory: pytest.TempPathFactory):
 
     def splits(golden) -> Splits:
         if golden.path not in written:
+            golden.require("scene0_pose")
             folder = tmp_path_factory.mktemp("dataset") / "PXB184"
             stored = sorted({name.split("_")[0] for name in golden.arrays if re.match(r"scene\d+_", name)})
             for i in range(SCENES):

@@ -21,7 +21,9 @@ def _noise(golden) -> torch.Tensor:
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_final")
 def test_result(golden):
-    golden.check(features_first(ddim(stub_denoiser, _noise(golden), _diffusion(golden))), atol=TOLERANCE)
+    golden.check(
+        features_first(ddim(stub_denoiser, _noise(golden), _diffusion(golden))), atol=TOLERANCE, time_axis=-1
+    )
 
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_(?P<what>samples|last_sample|model_t_seen)")
@@ -38,15 +40,15 @@ def test_way(golden):
     if golden.groups["what"] == "model_t_seen":
         golden.check(torch.tensor(seen), atol=0)
     elif golden.groups["what"] == "last_sample":
-        golden.check(samples[-1], atol=TOLERANCE)
+        golden.check(samples[-1], atol=TOLERANCE, time_axis=-1)
     else:
-        golden.check(torch.stack(samples[: golden.batch]), atol=TOLERANCE)
+        golden.check(torch.stack(samples[: golden.batch]), atol=TOLERANCE, time_axis=-1)
 
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_final_clipped")
 def test_clipped(golden):
     *_, last = ddim_states(stub_denoiser, 3 * _noise(golden), _diffusion(golden), clip=1.0)
-    golden.check(features_first(last.x0), atol=TOLERANCE)
+    golden.check(features_first(last.x0), atol=TOLERANCE, time_axis=-1)
 
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_eta(?P<eta>\d+)_(?P<what>final|samples)")
@@ -63,10 +65,10 @@ def test_with_noise_at_every_step(golden):
         )
     )
     if golden.groups["what"] == "final":
-        golden.check(features_first(states[-1].x0), atol=TOLERANCE)
+        golden.check(features_first(states[-1].x0), atol=TOLERANCE, time_axis=-1)
     else:
         ours = torch.stack([features_first(state.sample) for state in states[: golden.batch]])
-        golden.check(ours, atol=TOLERANCE)
+        golden.check(ours, atol=TOLERANCE, time_axis=-1)
 
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_skip(?P<skip>\d+)_final")
@@ -78,4 +80,4 @@ def test_from_an_initial_motion(golden):
         initial=time_first(golden.require("init_image")),
         skip=int(golden.groups["skip"]),
     )
-    golden.check(features_first(last.x0), atol=TOLERANCE)
+    golden.check(features_first(last.x0), atol=TOLERANCE, time_axis=-1)

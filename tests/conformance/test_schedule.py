@@ -23,13 +23,13 @@ TABLES = {
 @pytest.mark.golden("schedule.*", rf"(?P<table>{'|'.join(TABLES)})_{SPACING}")
 def test_tables(golden):
     diffusion = Diffusion.create(spacing_text(golden.groups["spacing"]))
-    golden.check(TABLES[golden.groups["table"]](diffusion), atol=0, rtol=1e-12)
+    golden.check(TABLES[golden.groups["table"]](diffusion), atol=0, rtol=1e-12, time_axis=0)
 
 
 @pytest.mark.golden("schedule.*", r"betas_(?P<form>cosine|linear)_(?P<steps>\d+)")
 def test_full_betas(golden):
     form = {"cosine": cosine_betas, "linear": linear_betas}[golden.groups["form"]]
-    golden.check(form(int(golden.groups["steps"])), atol=0, rtol=1e-12)
+    golden.check(form(int(golden.groups["steps"])), atol=0, rtol=1e-12, time_axis=0)
 
 
 @pytest.mark.golden("respacing_cases.*")

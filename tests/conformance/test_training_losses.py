@@ -38,9 +38,11 @@ def test_noising_and_posterior(golden):
     index = torch.from_numpy(golden.require("t"))
     motion, noise = time_first(golden.require("x_start")), time_first(golden.require("noise"))
     if golden.array == "x_t":
-        golden.check(features_first(diffusion.noised(motion, index, noise)), **TOLERANCE)
+        golden.check(features_first(diffusion.noised(motion, index, noise)), **TOLERANCE, time_axis=-1)
     elif golden.array == "post_mean":
-        golden.check(features_first(diffusion.posterior_mean(motion, noise, index)), **TOLERANCE)
+        golden.check(
+            features_first(diffusion.posterior_mean(motion, noise, index)), **TOLERANCE, time_axis=-1
+        )
     else:
         tables = {"post_var": diffusion.posterior_variance, "post_logvar": diffusion.posterior_log_variance}
         golden.check(tables[golden.array][index], **TOLERANCE)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from a2p_backend.motion.diffusion import Diffusion
 from a2p_backend.motion.sampler import (
-    CancelledError,
     Window,
     WindowBatch,
     ddim,
@@ -19,6 +18,7 @@ from a2p_backend.motion.sampler import (
     lay_windows,
     window_weights,
 )
+from a2p_backend.wire.progress import Cancelled
 
 DIFFUSION = Diffusion.create("ddim10")
 
@@ -114,7 +114,7 @@ def test_cancelling_stops_before_the_next_call():
         calls.append(int(step[0]))
         return _halved(x, step)
 
-    with pytest.raises(CancelledError):
+    with pytest.raises(Cancelled):
         ddim(denoise, _noise(20), DIFFUSION, cancelled=lambda: len(calls) >= 3)
     assert calls == [900, 800, 700]
 
@@ -127,7 +127,7 @@ def test_cancelling_stops_between_windows():
         return x
 
     batches = [WindowBatch((window,), denoise) for window in lay_windows(2000, longest=240, overlap=60)]
-    with pytest.raises(CancelledError):
+    with pytest.raises(Cancelled):
         ddim(joint_denoiser(batches, cancelled=lambda: len(calls) >= 2), _noise(2000), DIFFUSION)
     assert len(calls) == 2
 
