@@ -52,6 +52,8 @@ class Body:
             raise ValueError(
                 f"expected {self.transform.scale_count} scale parameters, not {self.scale_parameters.shape}"
             )
+        if not np.all(np.isfinite(self.scale_parameters)):
+            raise ValueError("a scale parameter is not a finite number")
         if self.mesh is not None and self.mesh.indices.max(initial=0) >= len(self.skeleton):
             raise ValueError("the mesh's skin names a joint that the skeleton does not have")
 
