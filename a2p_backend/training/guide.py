@@ -1,0 +1,90 @@
+"""Trains the guide: which code comes next, given the audio and the codes so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
+from a2p_backend.motion.vq_codec import VQCodec
+from a2p_backend.training.corpus import Corpus, Heard
+from a2p_backend.training.dataset import Batch, MotionDataset
+from a2p_backend.training.loop import LoopConfig, Progress, Trainable, fit
+from a2p_backend.training.scenes import Signal
+from a2p_backend.training.workshop import WORKSPACE, add_network, trained_codec
+
+
+@dataclass(frozen=True)
+class GuideTraining:
+    """Released settings but for the sizes: label smoothing 0.1, conditions dropped for one clip in five."""
+
+    network: GuideConfig = field(default_factory=GuideConfig)
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(steps=8000, learning_rate=1e-3, weight_decay=0.1)
+    )
+    batch: int = 16
+    shortest: int = 4
+    longest: int = 20
+    """Seconds of an item: one length a batch."""
+    drop: float = 0.2
+    label_smoothing: float = 0.1
+
+
+def train_guide(
+    corpus: Corpus, config: GuideTraining, out: Path, on_progress: Progress | None = None
+) -> None:
+    """Trains the guide into the actor folder `out`, which must hold its codec; repeated after a stop, it
+    goes on.
+    """
+    torch.manual_seed(config.loop.seed)
+    trainer = _Guide(corpus, config, trained_codec(out))
+    network = fit(trainer, config.loop, out / WORKSPACE, "guide", on_progress)
+    add_network(out, corpus, "guide", network, config.network)
+
+
+class _Guide(Trainable):
+    def __init__(self, corpus: Corpus, config: GuideTraining, codec: VQCodec) -> None:
+        self.corpus = corpus
+        self.config = config
+        self.codec = codec
+        self.network: GuideTransformer = GuideTransformer(config.network)
+
+    def losses(self, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        seconds = int(rng.integers(self.config.shortest, self.config.longest + 1))
+        data = self.corpus.dataset(Signal.POSE, seconds * Signal.POSE.keyframe_interval)
+        batch = self._batch(data, max(1, self.config.batch * self.config.longest // seconds), rng)
+        dropped = torch.from_numpy(rng.random(len(batch.motion)) < self.config.drop)
+        logits, codes = self._predict(self.network, batch, self.corpus.train, dropped)
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), codes.flatten(), label_smoothing=self.config.label_smoothing
+        )
+        return {"total": loss, "accuracy": (logits.detach().argmax(dim=-1) == codes).float().mean()}
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Mapping[str, float]:
+        data = self.corpus.dataset(
+            Signal.POSE, self.config.longest * Signal.POSE.keyframe_interval, validation=True
+        )
+        batch = self._batch(data, 24, np.random.default_rng(0))
+        logits, codes = self._predict(network, batch, self.corpus.validation, None)
+        return {"validation": float(functional.cross_entropy(logits.flatten(0, 1), codes.flatten()))}
+
+    @staticmethod
+    def _batch(data: MotionDataset, size: int, rng: np.random.Generator) -> Batch:
+        return data.batch(size, rng)
+
+    def _predict(
+        self, network: nn.Module, batch: Batch, heard: Heard, dropped: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (B, N, codes) and the codes (B, N) that they should foretell."""
+        with torch.no_grad():
+            codes = self.codec.encode(batch.keyframes).flatten(1)
+        start = torch.full_like(codes[:, :1], self.config.network.start)
+        prefix = torch.cat([start, codes[:, :-1]], dim=1)
+        return network.logits(prefix, heard.of(batch), dropped), codes
