@@ -1,0 +1,59 @@
+"""Where a command's work is done: in this process, or in a running backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from a2p_backend.cli.console import StageBars, loading
+from a2p_backend.wire.client import MAX_CLIP_BYTES, Client, Job
+from kinematics.errors import A2PError
+
+LONGEST_JOB = 24 * 3600.0
+
+if TYPE_CHECKING:
+    from a2p_backend.server.service import Service
+
+T = TypeVar("T")
+
+BackendOption = Annotated[
+    bool, typer.Option("--backend", help="Let the running backend (a2p serve) do it, not this process.")
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="Where the networks run: cpu or cuda. By default, cuda where there is one.")
+]
+
+
+def in_backend(ask: Callable[[Client], Job[T]]) -> T:
+    """Have the running backend do a job, with progress bars; leaving early cancels it. Raises A2PError."""
+    with Client.connect() as client, StageBars() as bars:
+        return ask(client).wait(LONGEST_JOB, bars)
+
+
+def in_process(device: str | None, work: Callable[[Service, StageBars], T]) -> T:
+    """Do a job here: `work(backend, on_progress)`, with progress bars. Raises A2PError."""
+    with loading("Loading the networks' library"):
+        from a2p_backend.server.backend import Backend
+
+        backend = Backend(device)
+    with StageBars() as bars:
+        return work(backend, bars)
+
+
+def read_recording(path: Path) -> bytes:
+    """A recording's bytes, as both ways take it. Raises A2PError."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_CLIP_BYTES:
+            raise A2PError(f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
+        return path.read_bytes()
+    except OSError as error:
+        raise A2PError(f"Cannot read the recording {path}: {error.strerror or error}.") from error
+
+
+def never_cancelled() -> bool:
+    """In this process, Ctrl-C stops a job by itself."""
+    return False

@@ -1,0 +1,82 @@
+"""`a2p train`: the four trainers, in the order in which they build on each other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from a2p_backend.cli.console import StageBars, done, loading
+from a2p_backend.wire.progress import Progress
+
+app = typer.Typer(
+    help="Train an actor's networks: codec, guide, body, face. Each goes on where it was stopped.",
+    no_args_is_help=True,
+)
+
+DatasetArgument = Annotated[Path, typer.Argument(help="The dataset's folder: sceneNN_audio.wav and so on.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="The actor's folder; its name is the actor's.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Default: the default actor's.")]
+SeedOption = Annotated[int, typer.Option(help="Of the weights' start and the order of the data.")]
+
+
+@app.command()
+def codec(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, seed: SeedOption = 0) -> None:
+    """Train the codec of guide poses. The first of the four."""
+    from a2p_backend.training.codec import train_codec
+    from a2p_backend.training.default_actor import CODEC
+
+    _train("codec", train_codec, CODEC, dataset, out, steps, seed)
+
+
+@app.command()
+def guide(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, seed: SeedOption = 0) -> None:
+    """Train the guide transformer. Needs the codec."""
+    from a2p_backend.training.default_actor import GUIDE
+    from a2p_backend.training.guide import train_guide
+
+    _train("guide", train_guide, GUIDE, dataset, out, steps, seed)
+
+
+@app.command()
+def body(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, seed: SeedOption = 0) -> None:
+    """Train the body's denoiser. Needs the codec."""
+    from a2p_backend.training.body import train_body
+    from a2p_backend.training.default_actor import BODY
+
+    _train("body", train_body, BODY, dataset, out, steps, seed)
+
+
+@app.command()
+def face(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, seed: SeedOption = 0) -> None:
+    """Train the face's denoiser. Needs none of the others."""
+    from a2p_backend.training.default_actor import FACE
+    from a2p_backend.training.face import train_face
+
+    _train("face", train_face, FACE, dataset, out, steps, seed)
+
+
+def _train(
+    name: str,
+    trainer: Callable[..., None],
+    config: Any,
+    dataset: Path,
+    out: Path,
+    steps: int | None,
+    seed: int,
+) -> None:
+    from a2p_backend.training.corpus import Corpus
+
+    loop = dataclasses.replace(config.loop, seed=seed, steps=steps or config.loop.steps)
+    with loading(f"Reading {dataset}"):
+        corpus = Corpus.load(dataset)
+    with StageBars() as bars:
+
+        def on_progress(step: int, total: int, line: str) -> None:
+            bars(Progress(name, step, total))
+
+        trainer(corpus, dataclasses.replace(config, loop=loop), out, on_progress)
+    done(out, f"Trained the {name} for {loop.steps} steps.", "See what the actor has with `a2p actors info`.")

@@ -1,0 +1,115 @@
+"""The real service: actors from disk, motion from the performer, plates from the avatar."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+import a2p_backend
+from a2p_backend.actors.actor import Actor, default_device, load_actor
+from a2p_backend.actors.manifest import MANIFEST_NAME, ActorManifest
+from a2p_backend.actors.registry import actor_folders, find_actor
+from a2p_backend.audio.clip import load_clip
+from a2p_backend.performer import perform
+from a2p_backend.wire.client import ActorInfo, BackendInfo
+from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
+from a2p_backend.wire.settings import GenerateSettings, PlateSettings
+from kinematics.body import Body
+from kinematics.errors import A2PError
+
+ACTORS_IN_MEMORY = 2
+
+
+class Backend:
+    """A `Service`; the actors that were used last stay in memory."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """device: a torch device such as "cpu"; None: CUDA where there is one. A2PError if unusable."""
+        self._device = _device(device)
+        self._loading = threading.Lock()
+        self._load = lru_cache(ACTORS_IN_MEMORY)(self._load_actor)
+
+    def hello(self) -> BackendInfo:
+        return BackendInfo(a2p_backend.__version__, str(self._device))
+
+    def actors(self) -> tuple[ActorInfo, ...]:
+        return installed_actors()
+
+    def body(self, actor: str) -> Body:
+        return self._actor(actor).body
+
+    def generate(
+        self,
+        clip: bytes,
+        clip_name: str,
+        settings: GenerateSettings,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+    ) -> Performance:
+        on_progress(Progress("reading", 0, 2))
+        recording = load_clip(clip, clip_name)
+        on_progress(Progress("reading", 1, 2))
+        raise_if(cancelled)
+        actor = self._actor(settings.actor)
+        on_progress(Progress("reading", 2, 2))
+        return perform(recording, actor, settings, on_progress, cancelled)
+
+    def render_plate(
+        self,
+        performance: Performance,
+        clip: bytes | None,
+        clip_name: str,
+        settings: PlateSettings,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+    ) -> bytes:
+        from a2p_backend.avatar.plate import render_plate  # which loads OpenGL; motion alone does without
+
+        sound = None if clip is None else load_clip(clip, clip_name).samples
+        body = self._actor(performance.actor).body
+        with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
+            path = Path(folder) / "plate.mp4"
+            render_plate(performance, body, path, settings, sound, on_progress, cancelled)
+            return path.read_bytes()
+
+    def _actor(self, name: str) -> Actor:
+        folder = find_actor(name)
+        with self._loading:  # the two lanes may want the same actor at once
+            return self._load(folder, (folder / MANIFEST_NAME).stat().st_mtime_ns)
+
+    def _load_actor(self, folder: Path, changed: int) -> Actor:
+        """changed: when the actor was installed, so that a newer one of the same name is loaded anew."""
+        return load_actor(folder, self._device)
+
+
+def installed_actors() -> tuple[ActorInfo, ...]:
+    """What the manifests of the installed actors say, by name. Raises ActorError for a damaged one."""
+    return tuple(actor_info(ActorManifest.read(folder)) for _, folder in sorted(actor_folders().items()))
+
+
+def actor_info(manifest: ActorManifest) -> ActorInfo:
+    """What the wire tells of an actor."""
+    return ActorInfo(
+        name=manifest.name,
+        title=manifest.title,
+        licence=manifest.licence,
+        face_codes=manifest.face_codes,
+        performs_body=manifest.networks.keys() >= {"guide", "codec", "body"},
+        performs_face="face" in manifest.networks,
+    )
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return default_device()
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise A2PError(f"The device {name!r} cannot be used here: see `a2p doctor`.") from error
+    return device
