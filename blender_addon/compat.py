@@ -95,14 +95,17 @@ def alpha_over(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, Any, Any, Any]
     return node, node.inputs[1], node.inputs[2], node.inputs[0]
 
 
+def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> None:
+    """A progress bar; a line with percents before Blender 4.0."""
+    if hasattr(layout, "progress"):
+        layout.progress(text=text, factor=fraction)
+    else:
+        layout.label(text=f"{text} ({fraction:.0%})", icon="SORTTIME")
+
+
 def in_window() -> bool:
     """Whether Blender has a main loop that runs timers: not in background mode, nor as a Python module."""
     return not bpy.app.background
-
-
-def online_access() -> bool:
-    """Whether the user lets Blender use the network; versions before 4.2 do not ask."""
-    return bool(getattr(bpy.app, "online_access", True))
 
 
 def library_path(path: Path) -> str:

@@ -1,1 +1,7 @@
-"""."""
+"""One file a verb that the animator knows."""
+
+from __future__ import annotations
+
+from . import backend, export, generate, plate
+
+CLASSES = (*backend.CLASSES, *generate.CLASSES, *plate.CLASSES, *export.CLASSES)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
 from kinematics.errors import A2PError
 
@@ -38,7 +41,7 @@ def export_fbx(scene: bpy.types.Scene, rig: bpy.types.Object, target: Path) -> N
 
 
 def export_bvh(scene: bpy.types.Scene, rig: bpy.types.Object, target: Path) -> None:
-    """Write the rig's bones and the Action that it plays, in centimetres. Raises A2PError."""
+    """Write the rig's bones and the Action that it plays, in centimetres, Y up. Raises A2PError."""
 
     def write(path: str) -> None:
         first, last = _frame_range(rig)
@@ -51,7 +54,20 @@ def export_bvh(scene: bpy.types.Scene, rig: bpy.types.Object, target: Path) -> N
             rotate_mode="ZXY",
         )
 
-    _export(scene, rig, [rig], target, write)
+    with _turned_copy(rig) as turned:
+        _export(scene, turned, [turned], target, write)
+
+
+@contextmanager
+def _turned_copy(rig: bpy.types.Object) -> Iterator[bpy.types.Object]:
+    """A temporary copy of the rig whose armature space has Y up; Blender's BVH exporter turns nothing."""
+    copy = rig.copy()
+    copy.data = rig.data.copy()
+    copy.data.transform(Matrix.Rotation(math.radians(-90.0), 4, "X"))
+    try:
+        yield copy
+    finally:
+        bpy.data.armatures.remove(copy.data)
 
 
 def _export(

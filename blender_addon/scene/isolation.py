@@ -1,7 +1,7 @@
 """Work with Blender's operators away from the user's scene.
 
 Edit bones exist in edit mode only, and the exporters write what a scene holds. Both happen in a scene of
-their own that holds our objects and nothing else. So the user's selection, active object, modes and frame stay
+their own that holds our objects and nothing else. The user's selection, active object, modes and frame stay
 as they are, and need no restoring.
 """
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from kinematics.stage import place_on_stage
 
 from .. import compat
 from . import armature as armatures
-from . import face, keyframes, sound, takes
+from . import face, keyframes, sound, takes, transaction
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def place_performance(
     scene: bpy.types.Scene, body: Body, performance: Performance, clip: Path, placement: Placement
 ) -> bpy.types.Object:
     """Build the rig in `scene`, playing a new Action; returns the armature. On an error nothing new stays."""
-    with _all_or_nothing(scene):
+    with transaction.all_or_nothing(scene):
         name = f"A2P {performance.actor}"
         rig = armatures.build_armature(bone_rest(body), name)
         face.add_face_properties(rig, placement.face_names)
@@ -51,7 +49,7 @@ def place_performance(
         with compat.curves_of(action, rig) as curves:
             keyframes.key_bones(curves, motion, placement.first_frame)
             face.key_face(curves, performance.face, placement.face_names, placement.first_frame)
-        takes.attach_performance(action, performance)
+        takes.attach_performance(action, performance, clip)
 
         sound.add_sound_strip(scene, clip, placement.first_frame)
         for member in members:
@@ -65,26 +63,3 @@ def _set_timing(scene: bpy.types.Scene, performance: Performance, first_frame: i
     scene.render.fps_base = 1.0
     scene.frame_start = first_frame
     scene.frame_end = first_frame + performance.frame_count - 1
-
-
-@contextmanager
-def _all_or_nothing(scene: bpy.types.Scene) -> Iterator[None]:
-    """Remove what the block made if it does not end well."""
-    kinds = ("objects", "armatures", "meshes", "actions", "sounds")
-    before = {kind: set(getattr(bpy.data, kind)) for kind in kinds}
-    had_editor = scene.sequence_editor is not None
-    strips_before = set(compat.sound_strips(scene)) if had_editor else set()
-    try:
-        yield
-    except BaseException:
-        if scene.sequence_editor is not None:
-            strips = compat.sound_strips(scene)
-            for strip in set(strips) - strips_before:
-                strips.remove(strip)
-            if not had_editor:
-                scene.sequence_editor_clear()
-        for kind in kinds:
-            collection = getattr(bpy.data, kind)
-            for block in set(collection) - before[kind]:
-                collection.remove(block)
-        raise

@@ -11,6 +11,7 @@ from kinematics.camera import Camera
 from kinematics.errors import A2PError
 
 from .. import compat
+from . import transaction
 
 
 def place_plate(
@@ -21,14 +22,16 @@ def place_plate(
     The scene takes the camera and the plate's picture size: the two belong together. A compositor in use is
     left alone: the plate's node group is only laid beside its nodes, unconnected.
     """
-    image = _load_video(video)
-    viewer = _new_camera(camera, f"A2P {video.stem} camera")
-    _add_background(viewer.data, image, first_frame, frame_count)
-    scene.collection.objects.link(viewer)
+    with transaction.all_or_nothing(scene):
+        image = _load_video(video)
+        viewer = _new_camera(camera, f"A2P {video.stem} camera")
+        _add_background(viewer.data, image, first_frame, frame_count)
+        group = _plate_group(image, camera, first_frame, frame_count)
+        scene.collection.objects.link(viewer)
     scene.camera = viewer
     scene.render.resolution_x, scene.render.resolution_y = camera.width, camera.height
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
-    _add_to_compositor(scene, _plate_group(image, camera, first_frame, frame_count))
+    _add_to_compositor(scene, group)
     return viewer
 
 

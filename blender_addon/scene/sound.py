@@ -11,11 +11,17 @@ from kinematics.errors import A2PError
 from .. import compat
 
 
-def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> bpy.types.Strip:
+def require_playable(clip: Path) -> None:
+    """Raise A2PError if Blender cannot play `clip`, which it would otherwise show as a silent strip."""
+    sound = bpy.data.sounds.load(str(clip))
+    playable = sound.samplerate > 0
+    bpy.data.sounds.remove(sound)
+    if not playable:
+        raise A2PError(f"Blender cannot play {clip}: convert it to WAV or FLAC first.")
+
+
+def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> None:
     """Play `clip`, where it lies, from `first_frame`, in a channel of the sequencer above all others."""
     strips = compat.sound_strips(scene)
     channel = 1 + max((strip.channel for strip in strips), default=0)
-    try:
-        return strips.new_sound(clip.stem, compat.library_path(clip), channel, first_frame)
-    except RuntimeError as error:
-        raise A2PError(f"Blender cannot play {clip}: save it as WAV and generate again.") from error
+    strips.new_sound(clip.stem, compat.library_path(clip), channel, first_frame)

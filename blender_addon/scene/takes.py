@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import zlib
+from pathlib import Path
 
 import bpy
 import numpy as np
 
-from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from kinematics.errors import A2PError
 
 _KEY = "a2p_take"
@@ -27,12 +28,18 @@ def take_name(performance: Performance) -> str:
     return stem.encode()[:room].decode(errors="ignore") + ending
 
 
-def attach_performance(action: bpy.types.Action, performance: Performance) -> None:
-    """Keep the performance with its Action."""
+def attach_performance(action: bpy.types.Action, performance: Performance, clip: Path) -> None:
+    """Keep the performance, and where its clip lies, with its Action."""
     action[_KEY] = {
+        "clip": str(clip),
         "header": json.dumps(performance.header()),
         **{name: zlib.compress(array.tobytes(), 1) for name, array in performance.arrays().items()},
     }
+
+
+def attached_clip(action: bpy.types.Action) -> Path:
+    """Where the clip of a take's Action lay when the take was made."""
+    return Path(action[_KEY]["clip"])
 
 
 def attached_performance(action: bpy.types.Action) -> Performance:
@@ -42,7 +49,7 @@ def attached_performance(action: bpy.types.Action) -> Performance:
         raise A2PError(f"The Action {action.name} is not a take: choose an armature that A2P made.")
     try:
         header = json.loads(kept["header"])
-        widths = {"pose": 104, "face": 256, "guide": 104}
+        widths = {"pose": POSE_SIZE, "face": FACE_SIZE, "guide": POSE_SIZE}
         arrays = {
             name: np.frombuffer(zlib.decompress(kept[name]), "<f4").reshape(-1, width)
             for name, width in widths.items()

@@ -1,0 +1,29 @@
+"""The Blender add-on: a recording in, an animator's keyframes out."""
+
+from __future__ import annotations
+
+from .vendoring import ensure_importable
+
+ensure_importable()
+
+import bpy  # noqa: E402 - what follows may be in the add-on's own vendor folder
+
+from . import backend, jobs, operators, panels, preferences, properties  # noqa: E402
+
+CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
+
+
+def register() -> None:
+    """Add everything to Blender."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.a2p = bpy.props.PointerProperty(type=properties.A2PSceneSettings)
+
+
+def unregister() -> None:
+    """Take everything away again, whatever is under way."""
+    jobs.shut_down()
+    backend.stop()
+    del bpy.types.Scene.a2p
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,129 @@
+"""What the panel remembers in each scene."""
+
+from __future__ import annotations
+
+import bpy
+
+from a2p_backend.wire.settings import (
+    MAX_GUIDANCE,
+    MAX_PLATE_SIDE,
+    MAX_SEED,
+    MAX_STEPS,
+    MIN_PLATE_SIDE,
+    GenerateSettings,
+    PlateSettings,
+)
+
+from . import backend
+
+GUIDANCE_OF_ACTOR = -1.0
+"""A guidance that stands for what the actor recommends."""
+
+
+def suggest_actors(self: object, context: bpy.types.Context, text: str) -> list[str]:
+    """The backend's actors whose names hold what was typed."""
+    return [name for name in backend.actor_names() if text.lower() in name.lower()]
+
+
+class GenerationProperties:
+    """The settings of a performance: the same ones in the panel and for the operator."""
+
+    clip: bpy.props.StringProperty(
+        name="Clip",
+        description="The recording: left channel the actor, right channel the partner",
+        subtype="FILE_PATH",
+    )
+    actor: bpy.props.StringProperty(
+        name="Actor",
+        description="Who performs",
+        default=GenerateSettings.actor,
+        search=suggest_actors,
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed",
+        description="Another seed is another take of the same clip",
+        default=GenerateSettings.seed,
+        min=0,
+        max=MAX_SEED,
+    )
+    steps: bpy.props.IntProperty(
+        name="Steps",
+        description="Denoiser steps: more is slower and smoother",
+        default=GenerateSettings.steps,
+        min=1,
+        max=MAX_STEPS,
+    )
+    face_guidance: bpy.props.FloatProperty(
+        name="Face Guidance",
+        description="How strongly the sound pulls the face; -1: as the actor recommends",
+        default=GUIDANCE_OF_ACTOR,
+        min=GUIDANCE_OF_ACTOR,
+        max=MAX_GUIDANCE,
+    )
+    body_guidance: bpy.props.FloatProperty(
+        name="Body Guidance",
+        description="How strongly the sound pulls the body; -1: as the actor recommends",
+        default=GUIDANCE_OF_ACTOR,
+        min=GUIDANCE_OF_ACTOR,
+        max=MAX_GUIDANCE,
+    )
+    top_p: bpy.props.FloatProperty(
+        name="Diversity",
+        description="How unusual a posture may be: less is calmer",
+        default=GenerateSettings.top_p,
+        min=0.01,
+        max=1.0,
+    )
+    first_frame: bpy.props.IntProperty(
+        name="First Frame",
+        description="Frame of the scene at which the take begins",
+        default=1,
+    )
+    with_mesh: bpy.props.BoolProperty(
+        name="Body Mesh",
+        description="Also make the actor's body as a mesh that follows the rig",
+        default=True,
+    )
+
+
+def settings_of(source: GenerationProperties) -> GenerateSettings:
+    """Settings from an operator or a panel's properties. Raises A2PError."""
+    return GenerateSettings(
+        actor=source.actor,
+        seed=source.seed,
+        steps=source.steps,
+        face_guidance=None if source.face_guidance < 0.0 else _as_typed(source.face_guidance),
+        body_guidance=None if source.body_guidance < 0.0 else _as_typed(source.body_guidance),
+        top_p=_as_typed(source.top_p),
+    )
+
+
+class PlateProperties:
+    """The settings of a plate: the same ones in the panel and for the operator."""
+
+    plate_width: bpy.props.IntProperty(
+        name="Width",
+        description="Width of the plate in pixels",
+        default=PlateSettings.width,
+        min=MIN_PLATE_SIDE,
+        max=MAX_PLATE_SIDE,
+    )
+    plate_height: bpy.props.IntProperty(
+        name="Height",
+        description="Height of the plate in pixels",
+        default=PlateSettings.height,
+        min=MIN_PLATE_SIDE,
+        max=MAX_PLATE_SIDE,
+    )
+
+
+def _as_typed(value: float) -> float:
+    """Blender keeps single precision; what the user typed is what counts, here as at the command line."""
+    return round(value, 6)
+
+
+class A2PSceneSettings(GenerationProperties, PlateProperties, bpy.types.PropertyGroup):
+    """The panel's settings, kept in the .blend."""
+
+
+CLASSES = (A2PSceneSettings,)

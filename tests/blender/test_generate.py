@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+import blender_addon  # noqa: E402
+from a2p_backend.wire.progress import Progress  # noqa: E402
+from blender_addon import backend, jobs  # noqa: E402
+from tests.blender.performances import counts  # noqa: E402
+from tests.server.fakes import FakeService, serving  # noqa: E402
+
+pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A backend in a thread, found by its endpoint file."""
+    service = FakeService()
+    path = tmp_path / "endpoint.json"
+    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+    with serving(service, path):
+        yield service
+
+
+@pytest.mark.usefixtures("server")
+def test_generate_over_the_wire_is_one_undo_step(clip: Path) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    before, end = counts(), bpy.context.scene.frame_end
+
+    assert bpy.ops.a2p.generate(clip=str(clip), seed=0) == {"FINISHED"}
+    rig = bpy.data.objects["A2P default"]
+    assert rig.animation_data.action.name == "a clip seed 0"
+    assert "jaw_open" in rig
+    assert bpy.context.scene.frame_end == 30
+
+    bpy.ops.ed.undo()
+    assert counts() == before
+    assert bpy.context.scene.frame_end == end
+    bpy.ops.ed.redo()
+    assert bpy.data.objects["A2P default"].animation_data.action.name == "a clip seed 0"
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("a clip.wav", {"actor": "nobody"}, "No actor is called 'nobody'"),
+        ("endpoint.json", {}, "Blender cannot play"),
+        ("gone.wav", {}, "Cannot read the clip"),
+        ("", {}, "Choose a recording"),
+    ],
+)
+def test_errors_are_one_sentence_and_leave_nothing(
+    clip: Path, name: str, options: dict[str, str], message: str
+) -> None:
+    before = counts()
+    with pytest.raises(RuntimeError, match=message):
+        bpy.ops.a2p.generate(clip=str(clip.parent / name) if name else "", **options)
+    assert counts() == before
+    assert jobs.running() is None
+
+
+def test_no_backend_is_an_error_that_says_so(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("A2P_ENDPOINT", str(tmp_path / "nothing.json"))
+    with pytest.raises(RuntimeError, match="a2p serve"):
+        bpy.ops.a2p.generate(clip=str(clip))
+
+
+@pytest.mark.usefixtures("server")
+def test_connect_learns_who_the_backend_is() -> None:
+    assert bpy.ops.a2p.connect() == {"FINISHED"}
+    assert backend.known().info.device == "cpu"
+    assert backend.actor_names() == ["default"]
+
+
+def test_cancel_in_a_window_tells_the_backend(
+    server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    server.slow = True
+    before = counts()
+    bpy.ops.a2p.generate(clip=str(clip))
+    assert bpy.app.timers.is_registered(jobs._tick)
+    server.step_allowed.release()
+    tick_until(lambda: jobs.running().progress is not None)
+    assert jobs.running().progress == Progress("body", 1, 3)
+    assert not bpy.ops.a2p.generate.poll()
+
+    bpy.ops.a2p.cancel()
+    tick_until(lambda: jobs.running() is None)
+    assert server.cancelled.acquire(timeout=5.0)
+    assert jobs.outcome() == jobs.Outcome("Generating: cancelled.")
+    assert counts() == before
+
+
+def test_a_job_outlives_the_file_and_undo(
+    server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    server.slow = True
+    bpy.ops.a2p.generate(clip=str(clip), seed=0)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.ed.undo_push(message="something")
+    assert bpy.app.timers.is_registered(jobs._tick)
+    server.step_allowed.release(3)
+    tick_until(lambda: jobs.running() is None)
+    assert jobs.outcome() == jobs.Outcome("Generating: done.")
+    assert bpy.data.objects["A2P default"].name in bpy.context.scene.objects
+
+
+def test_unregistering_ends_a_job(server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    server.slow = True
+    bpy.ops.a2p.generate(clip=str(clip))
+    assert server.began.acquire(timeout=5.0)
+    blender_addon.unregister()
+    assert server.cancelled.acquire(timeout=5.0)
+    assert not bpy.app.timers.is_registered(jobs._tick)
+    blender_addon.register()
+
+
+def test_registering_twenty_times_leaves_nothing() -> None:
+    blender_addon.unregister()
+    before = set(dir(bpy.types)), {name: len(list_) for name, list_ in _handlers()}
+    for _ in range(20):
+        blender_addon.register()
+        blender_addon.unregister()
+    assert (set(dir(bpy.types)), {name: len(list_) for name, list_ in _handlers()}) == before
+    assert not hasattr(bpy.types.Scene, "a2p")
+    assert not bpy.app.timers.is_registered(jobs._tick)
+    blender_addon.register()
+
+
+def tick_until(condition: Callable[[], bool]) -> None:
+    """Stand in for Blender's main loop, which does not run in background mode."""
+    deadline = time.monotonic() + 10.0
+    while not condition():
+        assert time.monotonic() < deadline
+        jobs._tick()
+        time.sleep(0.01)
+
+
+def _handlers() -> list[tuple[str, list]]:
+    return [
+        (name, value)
+        for name in dir(bpy.app.handlers)
+        if isinstance(value := getattr(bpy.app.handlers, name), list)
+    ]

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from blender_addon import compat  # noqa: E402
+from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
+from blender_addon.scene.plate import place_plate  # noqa: E402
+from kinematics.body import load_default_body  # noqa: E402
+from kinematics.camera import frame_figure  # noqa: E402
+from tests.blender.performances import bone_matrices, expected_bone_matrices, random_performance  # noqa: E402
+
+pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
+
+FRAMES = 5
+FIRST = 7
+
+
+@pytest.fixture
+def rig(clip: Path) -> bpy.types.Object:
+    placement = Placement(first_frame=FIRST)
+    return place_performance(
+        bpy.context.scene, load_default_body(), random_performance(FRAMES), clip, placement
+    )
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """A video that Blender itself renders: two frames of its default scene."""
+    scene = bpy.data.scenes.new("video")
+    scene.camera = bpy.data.objects["Camera"]
+    scene.collection.objects.link(bpy.data.objects["Cube"])
+    scene.render.resolution_x, scene.render.resolution_y, scene.frame_end = 64, 72, 2
+    scene.render.engine = "BLENDER_WORKBENCH"
+    if hasattr(scene.render.image_settings, "media_type"):
+        scene.render.image_settings.media_type = "VIDEO"
+    scene.render.image_settings.file_format = "FFMPEG"
+    scene.render.ffmpeg.format = "MPEG4"
+    scene.render.filepath = str(tmp_path / "plate.mp4")
+    bpy.ops.render.render(animation=True, scene=scene.name)
+    bpy.data.scenes.remove(scene)
+    return tmp_path / "plate.mp4"
+
+
+@pytest.mark.parametrize("format", ["FBX", "BVH"])
+def test_exports_come_back_in_place(rig: bpy.types.Object, tmp_path: Path, format: str) -> None:
+    scene = bpy.context.scene
+    scene.frame_set(3)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+    bpy.data.actions.new("Somebody else's").use_fake_user = True
+    bpy.ops.object.mode_set(mode="EDIT")
+    selected = list(bpy.context.selected_objects)
+    target = tmp_path / "out" / f"take.{format.lower()}"
+
+    assert bpy.ops.a2p.export(filepath=str(target), format=format) == {"FINISHED"}
+
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert (scene.frame_current, bpy.context.object.name, bpy.context.object.mode) == (3, "Cube", "EDIT")
+    assert bpy.context.selected_objects == selected
+    assert len(bpy.data.scenes) == len(bpy.data.armatures) == 1
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if format == "FBX":
+        bpy.ops.import_scene.fbx(filepath=str(target), anim_offset=0)
+        assert len(bpy.data.actions) == 1
+    else:
+        bpy.ops.import_anim.bvh(filepath=str(target), global_scale=0.01, update_scene_fps=True)
+        assert bpy.context.scene.render.fps == 30
+    body, performance = load_default_body(), random_performance(FRAMES)
+    (back,) = (member for member in bpy.data.objects if member.type == "ARMATURE")
+    first, last = back.animation_data.action.frame_range
+    assert last - first == FRAMES - 1
+    names = tuple(name for name in body.skeleton.names if name in back.pose.bones)
+    assert len(names) >= 80
+    joints = [body.skeleton.index(name) for name in names]
+    expected = expected_bone_matrices(body, performance)[:, joints]
+    for frame in range(FRAMES):
+        bpy.context.scene.frame_set(int(first) + frame)
+        np.testing.assert_allclose(bone_matrices(back, names)[:, :3, 3], expected[frame, :, :3, 3], atol=1e-3)
+
+
+def test_plate_lies_behind_what_its_camera_sees(video: Path) -> None:
+    scene = bpy.context.scene
+    camera = frame_figure("front", 64, 72)
+    viewer = place_plate(scene, video, camera, FIRST, 2)
+
+    assert scene.camera == viewer
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (64, 72)
+    from bpy_extras.object_utils import world_to_camera_view
+    from mathutils import Vector
+
+    bpy.context.view_layer.update()
+    for point in ((0.0, 0.0, 0.0), (0.3, -0.2, 1.7)):
+        x, y, _ = world_to_camera_view(scene, viewer, Vector(point))
+        expected = camera.project(np.array(point))
+        np.testing.assert_allclose([x * 64, (1 - y) * 72], expected[:2], atol=1e-2)
+    (background,) = viewer.data.background_images
+    assert background.image.source == "MOVIE"
+    assert background.image_user.frame_start == FIRST
+
+
+def test_compositor_shows_the_plate(video: Path, tmp_path: Path) -> None:
+    scene = bpy.context.scene
+    for member in list(bpy.data.objects):
+        bpy.data.objects.remove(member)
+    place_plate(scene, video, frame_figure("front", 64, 72), 1, 2)
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.filepath = str(tmp_path / "frame.png")
+    scene.view_settings.view_transform = "Standard"
+    bpy.ops.render.render(write_still=True)
+    picture = bpy.data.images.load(scene.render.filepath)
+    pixels = np.array(picture.pixels[:]).reshape(72, 64, 4)
+    assert pixels[..., 3].min() > 0.99, "an empty render over the plate is the plate"
+    assert pixels[..., :3].max() > 0.1
+
+
+def test_a_compositor_in_use_is_left_alone(video: Path) -> None:
+    scene = bpy.context.scene
+    tree, _ = compat.new_compositor_tree(scene)
+    blur = tree.nodes.new("CompositorNodeBlur")
+    transparent = scene.render.film_transparent
+    before = {node.name: tuple(node.location) for node in tree.nodes}, len(tree.links)
+
+    place_plate(scene, video, frame_figure("front", 64, 72), 1, 2)
+
+    (added,) = (node for node in tree.nodes if node.name not in before[0])
+    assert added.type == "GROUP"
+    assert {node.name: tuple(node.location) for node in tree.nodes if node != added} == before[0]
+    assert len(tree.links) == before[1]
+    assert blur.name in tree.nodes
+    assert scene.render.film_transparent == transparent
+
+
+def test_a_file_that_is_no_video_leaves_nothing(tmp_path: Path) -> None:
+    from kinematics.errors import A2PError
+
+    before = len(bpy.data.images), len(bpy.data.cameras)
+    with pytest.raises(A2PError, match="render it again"):
+        place_plate(bpy.context.scene, tmp_path / "none.mp4", frame_figure("front", 64, 72), 1, 2)
+    assert (len(bpy.data.images), len(bpy.data.cameras)) == before
