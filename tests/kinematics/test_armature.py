@@ -46,7 +46,7 @@ def test_bone_channels_rebuild_forward_kinematics(body: Body) -> None:
     pose = np.random.default_rng(2).normal(0.0, 0.8, (20, 104))
     motion = bone_motion(body, pose)
     expected = posed_bone_matrices(body, body.global_states(pose))
-    np.testing.assert_allclose(armature_matrices(bone_rest(body), motion), expected, atol=1e-9)
+    np.testing.assert_allclose(armature_matrices(bone_rest(body), motion), expected, atol=1e-6)  # rests are stored as float32
     assert (motion.rotation[1:] * motion.rotation[:-1]).sum(axis=-1).min() >= 0.0
 
 
@@ -57,7 +57,7 @@ def test_only_what_parameters_drive_is_marked(body: Body) -> None:
         (motion.moves, motion.location, 0.0),
         (motion.scales, motion.scale, 1.0),
     ):
-        still = np.abs(values - rest).max(axis=(0, 2)) < 1e-12
+        still = np.abs(values - rest).max(axis=(0, 2)) < 1e-6
         np.testing.assert_array_equal(moving, ~still)
 
 
