@@ -7,6 +7,7 @@ import pytest
 
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
+from a2p_backend.motion.sampler import lay_windows
 from a2p_backend.performer import perform
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings
@@ -39,7 +40,7 @@ def test_the_seed_decides_the_motion(actor: Actor, clip: Clip) -> None:
     other = perform(clip, actor, GenerateSettings(steps=4, seed=4))
     assert first.pose.tobytes() == again.pose.tobytes()
     assert first.face.tobytes() == again.face.tobytes()
-    assert np.abs(first.pose - other.pose).max() > 0.01
+    assert np.abs(first.pose - other.pose).max() > 0.1
 
 
 def test_a_clip_shorter_than_the_networks_need_keeps_its_length(actor: Actor, tmp_path) -> None:
@@ -52,9 +53,13 @@ def test_a_long_clip_has_no_seam(actor: Actor, tmp_path) -> None:
     performance = perform(load_clip(write_tone(tmp_path / "long.wav", seconds=45)), actor, SETTINGS)
     assert performance.pose.shape == (1350, 104)
     assert performance.guide.shape == (45, 104)
-    # Windows share their borders with a neighbour that was denoised with them: no frame of 1350 stands out.
-    speed = np.abs(np.diff(performance.pose, axis=0)).max(axis=1)
-    assert speed.max() < 3 * np.percentile(speed, 99)
+    speed = np.linalg.norm(np.diff(performance.pose, axis=0), axis=1)
+    borders = [
+        edge for window in lay_windows(1350) for edge in (window.start, window.stop) if 0 < edge < 1350
+    ]
+    assert len(borders) == 4
+    assert speed.min() > 0
+    assert max(speed[edge - 3 : edge + 3].max() for edge in borders) <= np.percentile(speed, 99)
 
 
 def test_cancelling_acts_within_a_step(actor: Actor, clip: Clip) -> None:

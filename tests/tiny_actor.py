@@ -32,7 +32,7 @@ def write_tiny_actor(folder: Path, networks: tuple[NetworkName, ...] = ALL_NETWO
         "audio_width": heard,
         "max_audio_steps": 600,
     }
-    body = FiLMConfig(104, guide_features=104, output_width=8, **film)
+    body = FiLMConfig(104, guide_features=104, **film)
     face = FiLMConfig(256, **film)
     codec = CodecConfig(width=8, codes=16, depth=2)
     guide = GuideConfig(
@@ -57,7 +57,7 @@ def write_tiny_actor(folder: Path, networks: tuple[NetworkName, ...] = ALL_NETWO
             codebook.embed.normal_()
             codebook.inited.fill_(1)
     statistics = Statistics(
-        np.zeros(104), np.full(104, 0.1), np.zeros(256), np.ones(256), np.zeros(2), np.array(0.1)
+        np.zeros(104), np.ones(104), np.zeros(256), np.ones(256), np.zeros(2), np.array(0.1)
     )
     statistics.save(folder / "statistics.safetensors")
     ActorManifest(
