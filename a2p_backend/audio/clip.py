@@ -16,7 +16,7 @@ import torch
 import torchaudio
 
 from a2p_backend.audio.riff import WavLength, wav_length
-from a2p_backend.wire.client import MAX_CLIP_BYTES
+from a2p_backend.wire.client import MAX_CLIP_BYTES, read_clip
 from a2p_backend.wire.performance import FPS, MAX_FRAMES
 from kinematics.errors import A2PError
 
@@ -78,12 +78,13 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
     Mono recordings get a partner of faint noise, the same each time; of more than two channels the first two
     are used. The result has a whole number of frames, filled up with silence.
 
-    Raises ClipError: unreadable, not a number everywhere, shorter than 1 s, longer than 10 min, over 512 MiB.
+    Raises ClipError for what is no recording, has samples that are not numbers, is shorter than 1 s or longer
+    than 10 min; A2PError for a file that cannot be read or has over 512 MiB.
     """
     if isinstance(source, bytes):
         name, content = name or "recording", source
     else:
-        name, content = name or Path(source).name, _read_file(Path(source))
+        name, content = name or Path(source).name, read_clip(Path(source))
     if not content:
         raise ClipError(f"{name} is empty: it has no bytes.")
     if len(content) > MAX_CLIP_BYTES:
@@ -104,16 +105,6 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
     samples[:length, 0] = actor[:length]
     samples[:length, 1] = partner[:length]
     return Clip(samples, name, hashlib.sha256(content).hexdigest(), (*warnings, *more_warnings))
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_CLIP_BYTES:
-            raise ClipError(f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
-        return path.read_bytes()
-    except OSError as error:
-        raise ClipError(f"Cannot read the recording {path}: {error.strerror or error}.") from error
 
 
 def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[FloatArray, int, list[str]]:

@@ -99,7 +99,11 @@ class StageBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if error is None:
+            self._bars.stop()
+        else:  # without the blank line that Bars.stop adds: the error's sentence stands alone
+            self._bars.live.transient = True
+            self._bars.live.stop()
 
     def __call__(self, progress: Progress) -> None:
         if progress.stage not in self._tasks:

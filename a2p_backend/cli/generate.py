@@ -14,8 +14,8 @@ from a2p_backend.cli.source import (
     in_backend,
     in_process,
     never_cancelled,
-    read_recording,
 )
+from a2p_backend.wire.client import read_clip
 from a2p_backend.wire.performance import save_take
 from a2p_backend.wire.settings import DEFAULT_ACTOR, GenerateSettings
 
@@ -37,7 +37,7 @@ def generate(
     """Perform a recording and write the take."""
     settings = GenerateSettings(actor, seed, steps, face_guidance, body_guidance, top_p)
     check_writable(out)
-    recording = read_recording(clip)
+    recording = read_clip(clip)
     if backend:
         performance = in_backend(lambda client: client.generate(recording, clip.name, settings))
     else:
@@ -50,4 +50,6 @@ def generate(
     warn(performance.warnings)
     save_take(performance, out)
     made = f"{performance.frame_count} frames ({performance.duration:.1f} s) by {actor}, seed {seed}."
-    done(out, made, f"See it with `a2p render {out} --clip {clip} -o plate.mp4`, or import it in Blender.")
+    done(
+        out, made, f'See it with `a2p render "{out}" --clip "{clip}" -o plate.mp4`, or import it in Blender.'
+    )

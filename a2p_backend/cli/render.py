@@ -14,8 +14,8 @@ from a2p_backend.cli.source import (
     in_backend,
     in_process,
     never_cancelled,
-    read_recording,
 )
+from a2p_backend.wire.client import read_clip
 from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.performance import load_take
 from a2p_backend.wire.settings import PlateSettings
@@ -36,7 +36,7 @@ def render(
     settings = PlateSettings(width, height, rasteriser)
     check_writable(out)
     performance = load_take(take)
-    recording = None if clip is None else read_recording(clip)
+    recording = None if clip is None else read_clip(clip)
     clip_name = "" if clip is None else clip.name
     if backend:
         video = in_backend(lambda client: client.render_plate(performance, settings, recording, clip_name))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from a2p_backend.cli.console import StageBars, loading
-from a2p_backend.wire.client import MAX_CLIP_BYTES, Client, Job
-from kinematics.errors import A2PError
+from a2p_backend.wire.client import Client, Job
 
 LONGEST_JOB = 24 * 3600.0
 
@@ -41,17 +39,6 @@ def in_process(device: str | None, work: Callable[[Service, StageBars], T]) -> T
         backend = Backend(device)
     with StageBars() as bars:
         return work(backend, bars)
-
-
-def read_recording(path: Path) -> bytes:
-    """A recording's bytes, as both ways take it. Raises A2PError."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_CLIP_BYTES:
-            raise A2PError(f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
-        return path.read_bytes()
-    except OSError as error:
-        raise A2PError(f"Cannot read the recording {path}: {error.strerror or error}.") from error
 
 
 def never_cancelled() -> bool:

@@ -345,6 +345,17 @@ class Client:
             raise RuntimeError("a Client belongs to the thread that made it")
 
 
+def read_clip(path: Path) -> bytes:
+    """A recording's bytes, as `Client.generate` takes them. Raises A2PError: unreadable, or over 512 MiB."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_CLIP_BYTES:
+            raise A2PError(f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
+        return path.read_bytes()
+    except OSError as error:
+        raise A2PError(f"Cannot read the recording {path}: {error.strerror or error}.") from error
+
+
 def _clip_array(clip: bytes) -> NDArray[np.uint8]:
     if len(clip) > MAX_CLIP_BYTES:
         raise A2PError(

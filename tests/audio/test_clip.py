@@ -14,6 +14,7 @@ import soundfile
 from a2p_backend.audio import clip as clip_module
 from a2p_backend.audio.clip import ClipError, load_clip
 from a2p_backend.audio.riff import wav_length
+from kinematics.errors import A2PError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not beside the repository")
@@ -161,7 +162,7 @@ def test_cut_off_flac_is_used_up_to_the_damage() -> None:
 
 
 def test_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ClipError, match="No such file"):
+    with pytest.raises(A2PError, match="No such file"):
         load_clip(tmp_path / "absent.wav")
 
 
