@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from types import TracebackType
+from contextlib import ExitStack
 
 import moderngl
 import numpy as np
 import torch
 
-from a2p_backend.avatar.rasteriser import Fragments
+from a2p_backend.avatar.opengl_paint import Painter
+from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
+from a2p_backend.avatar.shading import Surface
 from kinematics.camera import Camera
 
 _VERTEX_SHADER = """
@@ -61,48 +63,39 @@ def why_unavailable() -> str | None:
 
 
 class _Workbench:
-    """One thread's context, and the program, buffer and framebuffer in it."""
+    """One thread's context, and what is in it: an OpenGL context belongs to one thread."""
 
     def __init__(self) -> None:
-        self.context = _create_context()
-        self.context.enable_only(moderngl.DEPTH_TEST)
-        self._program = self.context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_FRAGMENT_SHADER)
-        self._corners = self.context.buffer(reserve=1)
-        self._framebuffer: moderngl.Framebuffer | None = None
+        self._context = _create_context()
+        self._context.enable_only(moderngl.DEPTH_TEST)
+        self._program = self._context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_FRAGMENT_SHADER)
+        self.painter = Painter(self._context)
 
     def draw(self, corners: np.ndarray, width: int, height: int) -> np.ndarray:
         """Clip positions (3 F, 4) float32 to what the fragment shader wrote, (height, width, 4) float32."""
-        framebuffer = self._framebuffer_of(width, height)
-        self._corners.orphan(corners.nbytes)
-        self._corners.write(corners)
-        triangles = self.context.vertex_array(self._program, [(self._corners, "4f", "clip_position")])
-        framebuffer.use()
-        framebuffer.clear(*_NOTHING)
-        triangles.render(moderngl.TRIANGLES, vertices=len(corners))
-        triangles.release()
         picture = np.empty((height, width, 4), np.float32)
-        framebuffer.read_into(picture, components=4, dtype="f4")
+        with ExitStack() as stack:
+            buffer = self._context.buffer(np.ascontiguousarray(corners))
+            colour = self._context.renderbuffer((width, height), 4, dtype="f4")
+            depth = self._context.depth_renderbuffer((width, height))
+            framebuffer = self._context.framebuffer(colour, depth)
+            triangles = self._context.vertex_array(self._program, [(buffer, "4f", "clip_position")])
+            for resource in (buffer, colour, depth, framebuffer, triangles):
+                stack.callback(resource.release)
+            framebuffer.use()
+            framebuffer.clear(*_NOTHING)
+            triangles.render(moderngl.TRIANGLES)
+            framebuffer.read_into(picture, components=4, dtype="f4")
         return picture
 
     def release(self) -> None:
-        self.context.gc_mode = "context_gc"
-        self.context.release()
-
-    def _framebuffer_of(self, width: int, height: int) -> moderngl.Framebuffer:
-        if self._framebuffer is None or self._framebuffer.size != (width, height):
-            if self._framebuffer is not None:
-                for attachment in (*self._framebuffer.color_attachments, self._framebuffer.depth_attachment):
-                    attachment.release()
-                self._framebuffer.release()
-            self._framebuffer = self.context.framebuffer(
-                self.context.renderbuffer((width, height), 4, dtype="f4"),
-                self.context.depth_renderbuffer((width, height)),
-            )
-        return self._framebuffer
+        self.painter.release()
+        self._program.release()
+        self._context.release()
 
 
-class OpenGLRasteriser:
-    """See `rasteriser.Rasteriser`. Each thread gets a context of its own at its first picture."""
+class OpenGLRasteriser(Rasteriser):
+    """Each thread that draws gets a context of its own, at its first picture."""
 
     device = torch.device("cpu")
 
@@ -112,43 +105,37 @@ class OpenGLRasteriser:
     def rasterise(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> Fragments:
         if len(faces) > _MOST_FACES:
             raise ValueError(f"{len(faces)} faces, but only {_MOST_FACES} can be told apart")
-        clip = _clip_positions(vertices.cpu().numpy(), camera)
-        corners = clip[faces.cpu().numpy().ravel()]
+        corners = _clip_positions(vertices.cpu().numpy(), camera)[faces.cpu().numpy().ravel()]
         picture = torch.from_numpy(self._workbench().draw(corners, camera.width, camera.height))
         face, first, second, depth = picture.unbind(dim=-1)
         third = (depth > 0).to(depth.dtype) - first - second
         return Fragments(face.to(torch.int32), torch.stack([first, second, third], dim=-1), depth)
+
+    def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
+        clip = _clip_positions(vertices.cpu().numpy(), camera)
+        return self._workbench().painter.paint(surface, vertices.cpu(), clip, camera)
+
+    def close(self) -> None:
+        workbench = self._of_thread.__dict__.pop("workbench", None)
+        if workbench is not None:
+            workbench.release()
 
     def _workbench(self) -> _Workbench:
         if not hasattr(self._of_thread, "workbench"):
             self._of_thread.workbench = _Workbench()
         return self._of_thread.workbench
 
-    def __enter__(self) -> OpenGLRasteriser:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        workbench = self._of_thread.__dict__.pop("workbench", None)
-        if workbench is not None:
-            workbench.release()
-
 
 def _clip_positions(vertices: np.ndarray, camera: Camera) -> np.ndarray:
     """World (V, 3) to clip space (V, 4) float32, y downward: the first row read back is the top one."""
     in_camera = vertices.astype(np.float64) @ camera.Rt[:, :3].T + camera.Rt[:, 3]
-    image = in_camera @ np.diag([camera.K[0, 0], camera.K[1, 1], 1.0])
-    depth = image[:, 2]
-    image[:, :2] += camera.K[:2, 2] * depth[:, None]
-    clip = np.empty((len(vertices), 4))
-    clip[:, :2] = 2.0 * image[:, :2] / (camera.width, camera.height) - depth[:, None]
+    depth = in_camera[:, 2]
+    image = in_camera[:, :2] * np.diag(camera.K)[:2] + camera.K[:2, 2] * depth[:, None]
     # The depth buffer has 24 bits: spend them on the depths that there are.
     ahead = depth[depth > 0]
     near, far = (0.99 * ahead.min(), 1.01 * ahead.max()) if len(ahead) else (1.0, 2.0)
+    clip = np.empty((len(vertices), 4), np.float32)
+    clip[:, :2] = 2.0 * image / (camera.width, camera.height) - depth[:, None]
     clip[:, 2] = ((far + near) * depth - 2.0 * far * near) / (far - near)
     clip[:, 3] = depth
-    return clip.astype(np.float32)
+    return clip

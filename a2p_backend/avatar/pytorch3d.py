@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from types import TracebackType
 
 import torch
 
-from a2p_backend.avatar.rasteriser import Fragments
+from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
 from kinematics.camera import Camera
 
 
@@ -16,7 +15,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("pytorch3d") is not None
 
 
-class PyTorch3DRasteriser:
+class PyTorch3DRasteriser(Rasteriser):
     """See `rasteriser.Rasteriser`."""
 
     def __init__(self, device: str | torch.device = "cuda") -> None:
@@ -44,17 +43,6 @@ class PyTorch3DRasteriser:
             barycentrics=barycentrics[0, ..., 0, :] * seen[..., None],
             depth=depth[0, ..., 0] * seen,
         )
-
-    def __enter__(self) -> PyTorch3DRasteriser:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
 
 
 def _normalised_screen(vertices: torch.Tensor, camera: Camera) -> torch.Tensor:

@@ -6,13 +6,17 @@ sizes of a test, on the CPU). Their answers are the same and are compared in a t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 
 from kinematics.camera import Camera
 from kinematics.errors import A2PError
+
+if TYPE_CHECKING:
+    from a2p_backend.avatar.shading import Surface
 
 
 class RasteriserError(A2PError):
@@ -33,11 +37,12 @@ class Fragments:
     depth: torch.Tensor
 
 
-class Rasteriser(Protocol):
-    """Draws triangles; use it as a context manager, in one thread, to give its resources back."""
+class Rasteriser(ABC):
+    """Draws triangles. Use it as a context manager, in one thread, to give its resources back."""
 
     device: torch.device
 
+    @abstractmethod
     def rasterise(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> Fragments:
         """The nearest face at each pixel centre of the camera, whichever way the face is turned.
 
@@ -46,11 +51,26 @@ class Rasteriser(Protocol):
             faces: (F, 3) integers. Faces wholly behind the camera are not seen; one that crosses the camera's
                 plane is undefined.
         """
-        ...
 
-    def __enter__(self) -> Rasteriser: ...
+    def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
+        """The shaded mesh, anti-aliased: (H, W, 4) float32, linear colour times coverage, and coverage.
 
-    def __exit__(self, *exception: object) -> None: ...
+        Args:
+            surface: a closed one: its faces may be left out where they are seen from behind.
+            vertices: (V, 3) float32, world, metres.
+        """
+        from a2p_backend.avatar.shading import shade_supersampled
+
+        return shade_supersampled(self, surface, vertices.to(self.device), camera)
+
+    def close(self) -> None:  # noqa: B027 - not every rasteriser holds something
+        """Gives back what the rasteriser holds for the calling thread."""
+
+    def __enter__(self) -> Rasteriser:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def choose_rasteriser(name: str = "auto") -> Rasteriser:

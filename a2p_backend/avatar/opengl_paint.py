@@ -1,0 +1,213 @@
+"""The shading of `shading` as an OpenGL shader: ten times as fast where only the picture is wanted."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+import torch
+
+from a2p_backend.avatar.shading import (
+    DEPTH_REDUCTION,
+    GROUND,
+    HIGHLIGHT,
+    LAMPS,
+    RIM,
+    SHADE,
+    SHADE_DEPTH,
+    SHININESS,
+    SKY,
+    SOFTNESS,
+    Surface,
+    lamp_directions,
+    surroundings_depth,
+    vertex_normals,
+)
+from kinematics.camera import Camera
+
+_VERTEX_SHADER = """
+#version 330
+in vec4 clip_position;
+in vec3 vertex_position, vertex_normal;
+in vec4 vertex_material;
+out vec3 position, normal;
+out vec4 material;
+out float depth;
+void main() {
+    position = vertex_position;
+    normal = vertex_normal;
+    material = vertex_material;
+    depth = clip_position.w;
+    gl_Position = clip_position;
+}
+"""
+
+_DEPTH_SHADER = """
+#version 330
+in float depth;
+out vec4 fragment;
+void main() {
+    fragment = vec4(depth, 0.0, 0.0, 1.0);
+}
+"""
+
+
+def _vector(values: tuple[float, ...]) -> str:
+    return f"vec3({', '.join(map(str, values))})"
+
+
+_LIGHT_SHADER = f"""
+#version 330
+uniform vec3 camera_centre;
+uniform vec3 lamps[3];
+uniform vec2 picture_size;
+uniform sampler2D surroundings;
+in vec3 position, normal;
+in vec4 material;
+in float depth;
+out vec4 fragment;
+
+const vec3 lamp_colours[3] = vec3[]({", ".join(_vector(colour) for _, colour in LAMPS)});
+const vec3 sky = {_vector(SKY)}, ground = {_vector(GROUND)};
+
+void main() {{
+    vec3 toward = normalize(camera_centre - position);
+    vec3 n = normalize(normal);
+    float facing = dot(n, toward);
+    n = facing < 0.0 ? -n : n;
+    vec3 light = mix(ground, sky, 0.5 + 0.5 * n.z);
+    float incidence = 0.0;
+    for (int i = 0; i < 3; ++i) {{
+        incidence = max((dot(n, lamps[i]) + {SOFTNESS}) / (1.0 + {SOFTNESS}), 0.0);
+        light += incidence * lamp_colours[i];
+    }}
+    float edge = pow(1.0 - abs(facing), 4.0) * incidence;
+    float gleam = max(dot(n, normalize(toward + lamps[0])), 0.0);
+    float behind = depth - texture(surroundings, gl_FragCoord.xy / picture_size).r;
+    float unshaded = 1.0 - {SHADE} * clamp(behind / {SHADE_DEPTH}, 0.0, 1.0);
+    vec3 diffuse = material.rgb / {np.pi} * light;
+    vec3 colour = (diffuse + {RIM} * edge * lamp_colours[2]) * unshaded
+        + {HIGHLIGHT} * material.a * pow(gleam, {SHININESS});
+    fragment = vec4(colour, 1.0);
+}}
+"""
+
+_SAMPLES = 4
+
+
+class Painter:
+    """Programs and buffers that draw one surface again and again with a camera of one size."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self._light = context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_LIGHT_SHADER)
+        self._depth = context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_DEPTH_SHADER)
+        self._mesh: _Mesh | None = None
+        self._targets: _Targets | None = None
+
+    def paint(
+        self, surface: Surface, vertices: torch.Tensor, clip: np.ndarray, camera: Camera
+    ) -> torch.Tensor:
+        """See `Rasteriser.paint`; `clip` (V, 4) are the vertices in clip space."""
+        mesh, targets = self._mesh_of(surface), self._targets_of(camera)
+        normals = vertex_normals(vertices, surface.faces).numpy()
+        mesh.vertices.write(np.hstack([clip, vertices.numpy(), normals]).astype(np.float32))
+
+        # Clip space has y downward, which turns faces over: those to leave out are OpenGL's front faces.
+        self._context.enable(moderngl.CULL_FACE)
+        self._context.cull_face = "front"
+        targets.small.use()
+        targets.small.clear()
+        mesh.depth.render(moderngl.TRIANGLES)
+        depth = np.empty((targets.small.height, targets.small.width), np.float32)
+        targets.small.read_into(depth, components=1, dtype="f4")
+        targets.surroundings.write(surroundings_depth(torch.from_numpy(depth), camera).numpy())
+
+        self._light["camera_centre"] = tuple(camera.centre)
+        self._light["lamps"] = [tuple(lamp) for lamp in lamp_directions(camera)]
+        self._light["picture_size"] = (camera.width, camera.height)
+        targets.surroundings.use(0)
+        targets.many.use()
+        targets.many.clear()
+        mesh.light.render(moderngl.TRIANGLES)
+        self._context.disable(moderngl.CULL_FACE)
+        self._context.copy_framebuffer(targets.one, targets.many)
+        picture = np.empty((camera.height, camera.width, 4), np.float32)
+        targets.one.read_into(picture, components=4, dtype="f4")
+        return torch.from_numpy(picture)
+
+    def release(self) -> None:
+        for held in (self._mesh, self._targets):
+            if held is not None:
+                held.release()
+        self._light.release()
+        self._depth.release()
+
+    def _mesh_of(self, surface: Surface) -> _Mesh:
+        if self._mesh is None or self._mesh.surface is not surface:
+            if self._mesh is not None:
+                self._mesh.release()
+            self._mesh = _Mesh(self._context, surface, self._light, self._depth)
+        return self._mesh
+
+    def _targets_of(self, camera: Camera) -> _Targets:
+        size = (camera.width, camera.height)
+        if self._targets is None or self._targets.one.size != size:
+            if self._targets is not None:
+                self._targets.release()
+            self._targets = _Targets(self._context, size)
+        return self._targets
+
+
+class _Mesh:
+    """Buffers of a surface, those that change with the pose and those that do not, as programs read them."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        surface: Surface,
+        light: moderngl.Program,
+        depth: moderngl.Program,
+    ) -> None:
+        self.surface = surface
+        material = torch.cat([surface.albedo, surface.gloss[:, None]], dim=1).cpu().numpy()
+        faces = surface.faces.cpu().numpy().astype(np.uint32)
+        self.vertices = context.buffer(reserve=len(material) * 40, dynamic=True)
+        self._material = context.buffer(material.astype(np.float32).tobytes())
+        self._faces = context.buffer(faces.tobytes())
+        content = [
+            (self.vertices, "4f 3f 3f", "clip_position", "vertex_position", "vertex_normal"),
+            (self._material, "4f", "vertex_material"),
+        ]
+        self.light = context.vertex_array(light, content, index_buffer=self._faces)
+        self.depth = context.vertex_array(
+            depth, [(self.vertices, "4f 24x", "clip_position")], index_buffer=self._faces
+        )
+
+    def release(self) -> None:
+        for resource in (self.light, self.depth, self.vertices, self._material, self._faces):
+            resource.release()
+
+
+class _Targets:
+    """Framebuffers of one size: many samples a pixel, one sample a pixel, and a small depth picture."""
+
+    def __init__(self, context: moderngl.Context, size: tuple[int, int]) -> None:
+        small = tuple(max(1, side // DEPTH_REDUCTION) for side in size)
+        samples = min(_SAMPLES, context.max_samples)
+        self._attachments = [
+            context.renderbuffer(size, 4, samples=samples, dtype="f2"),
+            context.depth_renderbuffer(size, samples=samples),
+            context.renderbuffer(size, 4, dtype="f2"),
+            context.renderbuffer(small, 1, dtype="f4"),
+            context.depth_renderbuffer(small),
+        ]
+        many, many_depth, one, few, few_depth = self._attachments
+        self.many = context.framebuffer(many, many_depth)
+        self.one = context.framebuffer(one)
+        self.small = context.framebuffer(few, few_depth)
+        self.surroundings = context.texture(small, 1, dtype="f4")
+        self.surroundings.repeat_x = self.surroundings.repeat_y = False
+
+    def release(self) -> None:
+        for resource in (self.many, self.one, self.small, self.surroundings, *self._attachments):
+            resource.release()

@@ -1,0 +1,182 @@
+"""Light on a surface: from fragments to linear colour.
+
+A key, a fill and a rim lamp that stand with the camera, a dome that is brighter above than below, a soft
+highlight, and shade where the depth picture shows something close in front, which parts the hands from the
+trunk. `opengl_paint` does the same in a shader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d, interpolate, normalize
+
+from a2p_backend.avatar.rasteriser import Rasteriser
+from kinematics.camera import Camera
+
+LAMPS = (
+    # direction to the lamp (right, towards the camera, up), colour
+    ((-0.55, 0.60, 0.60), (2.35, 2.21, 2.02)),
+    ((0.80, 0.55, 0.15), (0.34, 0.40, 0.50)),
+    ((0.35, -0.80, 0.55), (0.95, 1.05, 1.20)),
+)
+SKY, GROUND = (0.46, 0.50, 0.56), (0.24, 0.215, 0.19)
+SOFTNESS = 0.18
+"""How far light reaches round the terminator: the lamps are large."""
+SHININESS, HIGHLIGHT, RIM = 36.0, 0.45, 0.35
+SHADE_DEPTH, SHADE = 0.11, 0.62
+"""Metres behind the surroundings' mean depth at which the shade is full; the light that it then takes."""
+DEPTH_REDUCTION = 4
+"""The surroundings' mean depth is taken from a depth picture this much smaller."""
+_SHADE_RADIUS = 0.055
+"""Metres that count as surroundings."""
+_SUPERSAMPLING = 2
+
+
+def linear_from_srgb(colour: torch.Tensor) -> torch.Tensor:
+    """Display values 0 to 1 to linear light (IEC 61966-2-1)."""
+    return torch.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_from_linear(light: torch.Tensor) -> torch.Tensor:
+    """Linear light to display values 0 to 1; light beyond 1 is cut off."""
+    light = light.clamp(0.0, 1.0)
+    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """What a mesh is made of.
+
+    faces: (F, 3) int64. albedo: (V, 3) linear, the same at all corners of a face. gloss: (V,), likewise.
+    """
+
+    faces: torch.Tensor
+    albedo: torch.Tensor
+    gloss: torch.Tensor
+
+    @classmethod
+    def from_colours(
+        cls, faces: np.ndarray, colours: np.ndarray, gloss: np.ndarray, device: torch.device | str
+    ) -> Surface:
+        """From faces (F, 3), sRGB colours (V, 3) and gloss (V,)."""
+        return cls(
+            torch.as_tensor(faces, dtype=torch.int64, device=device),
+            linear_from_srgb(torch.as_tensor(colours, dtype=torch.float32, device=device)),
+            torch.as_tensor(gloss, dtype=torch.float32, device=device),
+        )
+
+    @cached_property
+    def material_of_face(self) -> torch.Tensor:
+        """(F, 4) albedo and gloss."""
+        return torch.cat([self.albedo, self.gloss[:, None]], dim=1)[self.faces[:, 0]]
+
+
+def vertex_normals(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    """(V, 3) unit normals: the adjoining faces' normals, weighted by their areas."""
+    a, b, c = vertices[faces].unbind(dim=1)
+    of_face = torch.linalg.cross(b - a, c - a)
+    summed = torch.zeros_like(vertices)
+    for corner in range(3):
+        summed.index_add_(0, faces[:, corner], of_face)
+    return normalize(summed, dim=1)
+
+
+def lamp_directions(camera: Camera) -> np.ndarray:
+    """(3, 3) unit vectors to the key, fill and rim lamp, world."""
+    right = camera.Rt[0, :3]
+    up = np.array([0.0, 0.0, 1.0])
+    axes = np.stack([right, np.cross(right, up), up])
+    directions = np.array([direction for direction, _ in LAMPS]) @ axes
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def surroundings_depth(depth: torch.Tensor, camera: Camera) -> torch.Tensor:
+    """(h, w) mean depth around each pixel of a depth picture of any size, 0 where nothing is.
+
+    After Luft, Colditz, Deussen, "Image Enhancement by Unsharp Masking the Depth Buffer", SIGGRAPH 2006.
+    """
+    distance = float(np.linalg.norm(camera.centre))
+    pixels_per_metre = camera.K[0, 0] / distance * depth.shape[1] / camera.width
+    radius = max(1, round(_SHADE_RADIUS * pixels_per_metre))
+    layers = torch.stack([depth, (depth > 0).to(depth.dtype)])[None]
+    for kernel, padding in (((2 * radius + 1, 1), (radius, 0)), ((1, 2 * radius + 1), (0, radius))) * 2:
+        layers = avg_pool2d(layers, kernel, stride=1, padding=padding)
+    return (layers[0, 0] / layers[0, 1].clamp(min=1e-6)).contiguous()
+
+
+def shade_supersampled(
+    rasteriser: Rasteriser, surface: Surface, vertices: torch.Tensor, camera: Camera
+) -> torch.Tensor:
+    """The mesh under the lamps: (H, W, 4) linear colour times coverage, and coverage.
+
+    Args:
+        vertices: (V, 3) world, metres, on the rasteriser's device, as is the surface.
+    """
+    large = camera.enlarged(_SUPERSAMPLING)
+    fragments = rasteriser.rasterise(vertices, surface.faces, large)
+    pixels = torch.nonzero(fragments.face_index.ravel() >= 0)[:, 0]
+    face = fragments.face_index.ravel()[pixels].to(torch.int64)
+    barycentrics = fragments.barycentrics.reshape(-1, 3)[pixels]
+    depth = fragments.depth.ravel()[pixels]
+
+    normals = vertex_normals(vertices, surface.faces)[surface.faces]
+    normal = normalize(torch.einsum("nk,nkc->nc", barycentrics, normals[face]), dim=1)
+    colour = _light(
+        normal,
+        _toward_camera(large, pixels),
+        surface.material_of_face[face],
+        _unshaded(fragments.depth, large).ravel()[pixels] if len(pixels) else depth,
+        lamp_directions(camera),
+    )
+    picture = torch.zeros((large.height * large.width, 4), device=vertices.device)
+    picture[pixels] = torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)
+    planes = picture.reshape(large.height, large.width, 4).permute(2, 0, 1)
+    return avg_pool2d(planes[None], _SUPERSAMPLING)[0].permute(1, 2, 0)
+
+
+def _light(
+    normal: torch.Tensor,
+    toward: torch.Tensor,
+    material: torch.Tensor,
+    unshaded: torch.Tensor,
+    lamps: np.ndarray,
+) -> torch.Tensor:
+    """(N, 3) light that leaves N points toward the camera."""
+
+    def constant(values: object) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=normal.device)
+
+    facing = (normal * toward).sum(dim=1, keepdim=True)
+    normal = torch.where(facing < 0, -normal, normal)
+    directions, colours = constant(lamps), constant([colour for _, colour in LAMPS])
+    incidence = ((normal @ directions.T + SOFTNESS) / (1.0 + SOFTNESS)).clamp(min=0.0)
+    upward = 0.5 + 0.5 * normal[:, 2:3]
+    ambient = constant(GROUND) + (constant(SKY) - constant(GROUND)) * upward
+    gleam = (normal * normalize(toward + directions[0], dim=1)).sum(dim=1, keepdim=True).clamp(min=0.0)
+    edge = (1.0 - facing.abs()) ** 4 * incidence[:, 2:3]
+    diffuse = material[:, :3] / torch.pi * (incidence @ colours + ambient)
+    return (diffuse + RIM * edge * colours[2]) * unshaded[:, None] + HIGHLIGHT * material[
+        :, 3:
+    ] * gleam**SHININESS
+
+
+def _toward_camera(camera: Camera, pixels: torch.Tensor) -> torch.Tensor:
+    """(N, 3) unit vectors from what is seen at N pixels, numbered row by row, to the camera, world."""
+    row = torch.div(pixels, camera.width, rounding_mode="floor")
+    column = pixels - row * camera.width
+    x = (column + 0.5 - camera.K[0, 2]) / camera.K[0, 0]
+    y = (row + 0.5 - camera.K[1, 2]) / camera.K[1, 1]
+    rotation = torch.as_tensor(camera.Rt[:, :3], dtype=torch.float32, device=pixels.device)
+    return -normalize(torch.stack([x, y, torch.ones_like(x)], dim=1).to(torch.float32) @ rotation, dim=1)
+
+
+def _unshaded(depth: torch.Tensor, camera: Camera) -> torch.Tensor:
+    """(H, W) share of the light that things in front let through."""
+    step = DEPTH_REDUCTION * _SUPERSAMPLING
+    mean = surroundings_depth(depth[step // 2 :: step, step // 2 :: step].contiguous(), camera)
+    mean = interpolate(mean[None, None], size=depth.shape, mode="bilinear", align_corners=False)[0, 0]
+    return 1.0 - SHADE * ((depth - mean) / SHADE_DEPTH).clamp(0.0, 1.0)

@@ -1,0 +1,154 @@
+"""The room around a figure: a pale floor that runs up into a backdrop, a faint grid, a soft shadow."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn.functional import conv2d, grid_sample
+
+from a2p_backend.avatar.rasteriser import Rasteriser
+from a2p_backend.avatar.shading import (
+    Surface,
+    lamp_directions,
+    linear_from_srgb,
+    srgb_from_linear,
+)
+from kinematics.camera import Camera
+
+_FLOOR, _LINES = (0.70, 0.705, 0.71), (0.635, 0.642, 0.655)
+_BACKDROP_LOW, _BACKDROP_HIGH = (0.60, 0.615, 0.635), (0.36, 0.385, 0.42)
+_LINE_SPACING, _LINE_WIDTH = 0.5, 0.006
+"""Metres."""
+_FLOOR_ENDS = (1.6, 4.5)
+"""Metres from the figure over which the floor turns into the backdrop."""
+
+_GRID_REACH = 2.2
+"""Metres over which the grid fades."""
+_FAR = 1e4
+"""Metres to the floor along rays that do not meet it: there it has become the backdrop."""
+_SHADOW_REACH, _SHADOW_CELLS = 1.6, 128
+"""The shadow is drawn on a square of floor, this far (metres) to each side of the origin."""
+_CONTACT_HEIGHT = 0.16
+"""Metres; what is lower than this darkens the floor below it."""
+_LEAN = 0.42
+"""The shadow leans less than the key lamp would throw it, as though a large one hung above too."""
+_DISPLAY_LEVELS = 4096
+
+
+class Studio:
+    """Takes pictures of one surface with one camera."""
+
+    def __init__(self, rasteriser: Rasteriser, surface: Surface, camera: Camera) -> None:
+        self._rasteriser = rasteriser
+        self._surface = surface
+        self._camera = camera
+        device = rasteriser.device
+        self._background = _empty_studio(camera).to(device)
+        floor = _floor_seen(camera)
+        # Only rows that see the lit square of floor can be in shadow.
+        inside = np.abs(floor).max(axis=-1) < _SHADOW_REACH
+        rows = np.flatnonzero(inside.any(axis=1))
+        self._shadow_rows = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
+        cells = torch.as_tensor(floor[self._shadow_rows] / _SHADOW_REACH, dtype=torch.float32, device=device)
+        self._shadow_cells = cells[None]
+        self._key = torch.as_tensor(lamp_directions(camera)[0], dtype=torch.float32, device=device)
+        self._areas: torch.Tensor | None = None
+        levels = torch.linspace(0.0, 1.0, _DISPLAY_LEVELS, device=device)
+        self._display = (255.0 * srgb_from_linear(levels) + 0.5).to(torch.uint8)
+
+    def picture(self, vertices: torch.Tensor) -> torch.Tensor:
+        """The surface with vertices (V, 3), in the studio: (H, W, 3) uint8, sRGB."""
+        painted = self._rasteriser.paint(self._surface, vertices, self._camera)
+        scene = self._background.clone()
+        scene[self._shadow_rows] *= self._lit_floor(vertices)[..., None]
+        scene *= 1.0 - painted[..., 3:]
+        scene += painted[..., :3]
+        levels = (scene.clamp(0.0, 1.0) * (_DISPLAY_LEVELS - 1)).to(torch.int32)
+        return self._display[levels]
+
+    def _lit_floor(self, vertices: torch.Tensor) -> torch.Tensor:
+        """(rows, W) share of light on the floor: a large lamp's shadow, and dark contact under low parts."""
+        if self._areas is None:
+            self._areas = _vertex_areas(vertices, self._surface.faces)
+        height = vertices[:, 2].clamp(min=0.0)
+        along_light = vertices[:, :2] - _LEAN * self._key[:2] / self._key[2] * height[:, None]
+        cast = _spread(along_light, self._areas, blur=5)
+        contact = _spread(
+            vertices[:, :2], self._areas * (1.0 - height / _CONTACT_HEIGHT).clamp(min=0.0), blur=2
+        )
+        lit = torch.exp(-0.16 * cast) * torch.exp(-0.75 * contact)
+        return grid_sample(
+            lit[None, None], self._shadow_cells, mode="bilinear", padding_mode="border", align_corners=False
+        )[0, 0]
+
+
+def _empty_studio(camera: Camera) -> torch.Tensor:
+    """(H, W, 3) linear picture of floor and backdrop."""
+    fine = camera.enlarged(2)
+    rays, reach = _rays_to_floor(fine)
+    floor = _floor_seen(fine)
+    away = np.linalg.norm(floor, axis=-1, keepdims=True)
+    # As wide as a pixel's footprint, so that distant lines fade instead of flickering.
+    footprint = (reach / fine.K[0, 0])[..., None]
+    distance = np.abs(np.remainder(floor / _LINE_SPACING + 0.5, 1.0) - 0.5) * _LINE_SPACING
+    line = np.clip((_LINE_WIDTH + footprint - distance) / footprint, 0.0, 1.0).max(axis=-1, keepdims=True)
+    line *= np.clip(_LINE_WIDTH / footprint, 0.0, 1.0) * np.exp(-((away / _GRID_REACH) ** 2))
+    ground = _mix(_FLOOR, _LINES, line)
+
+    upward = rays[..., 2:] / np.linalg.norm(rays, axis=-1, keepdims=True)
+    wall = _mix(_BACKDROP_LOW, _BACKDROP_HIGH, np.clip((upward + 0.08) / 0.28, 0.0, 1.0))
+    share = np.clip((away - _FLOOR_ENDS[0]) / (_FLOOR_ENDS[1] - _FLOOR_ENDS[0]), 0.0, 1.0)
+    picture = ground + (wall - ground) * share**2 * (3.0 - 2.0 * share)
+    rows, columns = np.mgrid[: fine.height, : fine.width]
+    corner = np.hypot(columns / fine.width - 0.5, rows / fine.height - 0.5)[..., None]
+    picture *= 1.0 - 0.30 * np.clip(corner - 0.2, 0.0, None) ** 1.5
+    return torch.as_tensor(
+        picture.reshape(camera.height, 2, camera.width, 2, 3).mean((1, 3)), dtype=torch.float32
+    )
+
+
+def _mix(low: tuple[float, ...], high: tuple[float, ...], share: np.ndarray) -> np.ndarray:
+    """Between two sRGB colours, in linear light."""
+    low_light, high_light = linear_from_srgb(torch.tensor([low, high], dtype=torch.float64)).numpy()
+    return low_light + (high_light - low_light) * share
+
+
+def _rays_to_floor(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) directions of the pixels, world, one metre deep; (H, W) how many of them reach the floor."""
+    x = (np.arange(camera.width) + 0.5 - camera.K[0, 2]) / camera.K[0, 0]
+    y = (np.arange(camera.height) + 0.5 - camera.K[1, 2]) / camera.K[1, 1]
+    in_camera = np.stack([*np.meshgrid(x, y), np.ones((camera.height, camera.width))], axis=-1)
+    rays = in_camera @ camera.Rt[:, :3]
+    down = np.maximum(-rays[..., 2], camera.centre[2] / _FAR)
+    return rays, camera.centre[2] / down
+
+
+def _floor_seen(camera: Camera) -> np.ndarray:
+    """(H, W, 2) where on the floor each pixel looks, metres; far away where it looks above the horizon."""
+    rays, reach = _rays_to_floor(camera)
+    return camera.centre[:2] + reach[..., None] * rays[..., :2]
+
+
+def _vertex_areas(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    """(V,) share of the surface around each vertex, square metres."""
+    a, b, c = vertices[faces].unbind(dim=1)
+    third = torch.linalg.norm(torch.linalg.cross(b - a, c - a), dim=1) / 6.0
+    areas = torch.zeros(len(vertices), device=vertices.device)
+    for corner in range(3):
+        areas.index_add_(0, faces[:, corner], third)
+    return areas
+
+
+def _spread(points: torch.Tensor, areas: torch.Tensor, blur: int) -> torch.Tensor:
+    """(cells, cells) square metres of surface over each square metre of floor, blurred by `blur` cells."""
+    cell = 2.0 * _SHADOW_REACH / _SHADOW_CELLS
+    column, row = ((points + _SHADOW_REACH) / cell).long().clamp(0, _SHADOW_CELLS - 1).unbind(dim=1)
+    summed = torch.zeros(_SHADOW_CELLS**2, device=points.device)
+    summed.index_add_(0, row * _SHADOW_CELLS + column, areas / cell**2)
+    offset = torch.arange(-3 * blur, 3 * blur + 1, device=points.device)
+    kernel = torch.exp(-0.5 * (offset / blur) ** 2)
+    kernel = kernel / kernel.sum()
+    density = summed.reshape(1, 1, _SHADOW_CELLS, _SHADOW_CELLS)
+    pad = 3 * blur
+    density = conv2d(density, kernel.reshape(1, 1, 1, -1), padding=(0, pad))
+    return conv2d(density, kernel.reshape(1, 1, -1, 1), padding=(pad, 0))[0, 0]
