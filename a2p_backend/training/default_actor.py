@@ -47,7 +47,7 @@ GUIDE = GuideTraining(
         audio_layers=1,
         max_audio_steps=_LONGEST,
     ),
-    loop=LoopConfig(steps=4000, learning_rate=2e-3, weight_decay=0.1),
+    loop=LoopConfig(steps=3000, learning_rate=2e-3, weight_decay=0.1),
     batch=8,
 )
 BODY = BodyTraining(
@@ -62,7 +62,7 @@ BODY = BodyTraining(
         max_audio_steps=_LONGEST,
         dropout=0.0,
     ),
-    loop=LoopConfig(steps=7000, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
+    loop=LoopConfig(steps=4500, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
     lengths=_LENGTHS,
 )
 FACE = FaceTraining(
@@ -76,7 +76,7 @@ FACE = FaceTraining(
         max_audio_steps=_LONGEST,
         dropout=0.0,
     ),
-    loop=LoopConfig(steps=5000, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
+    loop=LoopConfig(steps=3000, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
     lengths=_LENGTHS,
     velocity_weight=1.0,
 )
