@@ -24,7 +24,12 @@ def nucleus(logits: Tensor, top_p: float) -> Tensor:
 
 
 def sample_nucleus(logits: Tensor, top_p: float, generator: torch.Generator | None = None) -> Tensor:
-    """Draw one index (...) for each row of logits (..., vocabulary) from its nucleus."""
-    probabilities = nucleus(logits, top_p)
-    drawn = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
-    return drawn.view(logits.shape[:-1])
+    """Draw one index (...) for each row of logits (..., vocabulary) from its nucleus.
+
+    It is drawn where the generator lives, so that a seed means the same whatever the network runs on.
+    """
+    probabilities = nucleus(logits, top_p).flatten(0, -2)
+    if generator is not None:
+        probabilities = probabilities.to(generator.device)
+    drawn = torch.multinomial(probabilities, 1, generator=generator)
+    return drawn.to(logits.device).view(logits.shape[:-1])

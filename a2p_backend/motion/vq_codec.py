@@ -223,8 +223,9 @@ class VQCodec(nn.Module):
 
 def _sample(vectors: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
     """`count` of the vectors (N, width), drawn at random; more than once each only where N is too small."""
+    device = generator.device if generator is not None else None
     if len(vectors) >= count:
-        drawn = torch.randperm(len(vectors), generator=generator)[:count]
+        drawn = torch.randperm(len(vectors), generator=generator, device=device)[:count]
     else:
-        drawn = torch.randint(len(vectors), (count,), generator=generator)
+        drawn = torch.randint(len(vectors), (count,), generator=generator, device=device)
     return vectors[drawn.to(vectors.device)]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from .goldens import DEFAULT_FOLDER, Golden, find
+from .goldens import DEFAULT_FOLDER, Golden, files, find, is_inputs
 
 _COMPARED = pytest.StashKey[set[str]]()
+_RECOGNISED = pytest.StashKey[set[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("golden")
     if marker is not None:
         found: list[Golden | None] = list(find(_folder(metafunc.config), *marker.args))
+        recognised = metafunc.config.stash.setdefault(_RECOGNISED, set())
+        recognised.update(golden.path for golden in found if golden)
         metafunc.parametrize("golden", found or [None], ids=str)
 
 
@@ -71,9 +74,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     given = _given_folder(config)
-    if given:
-        compared = len(config.stash.get(_COMPARED, set()))
-        terminalreporter.write_line(
-            f"goldens of {given}: {compared} comparisons"
-            + ("" if compared else "; nothing in this folder is recognised, which counts as a failure")
-        )
+    if not given:
+        return
+    compared = len(config.stash.get(_COMPARED, set()))
+    terminalreporter.write_line(
+        f"goldens of {given}: {compared} comparisons"
+        + ("" if compared else "; nothing in this folder is recognised, which counts as a failure")
+    )
+    recognised = config.stash.get(_RECOGNISED, set())
+    others = [path for path in files(_folder(config)) if path not in recognised and not is_inputs(path)]
+    if others:
+        terminalreporter.write_line("not recognised: " + ", ".join(path.name for path in others))

@@ -65,11 +65,22 @@ def cut(values: np.ndarray, cuts: tuple[tuple[str, int], ...], axis: int, length
     raise AssertionError(f"{values.shape[axis]} rows cut by {cuts} cannot leave the {length} that are stored")
 
 
+class Arrays(dict[str, np.ndarray]):
+    """The arrays of a file, by their full names. A test that asks for one that is not there is skipped."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            super().__init__((name, file[name]) for name in file.files)
+        self._file_name = path.name
+
+    def __missing__(self, name: str) -> np.ndarray:
+        pytest.skip(f"{self._file_name} holds no {name}")
+
+
 @functools.cache
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path) -> Arrays:
     """All arrays of a file; kept, for many tests read the same file."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return Arrays(path)
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class Golden:
         return f"{name}:{self.array}" if self.array else name
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> Arrays:
         """Every array of the file, by its full name."""
         return read_npz(self.path)
 
@@ -107,15 +118,13 @@ class Golden:
 
     def require(self, name: str) -> np.ndarray:
         """Another array of the same file; the test is skipped where the file does not hold it."""
-        if name not in self.arrays:
-            pytest.skip(f"{self.path.name} holds no {name}")
         return self.arrays[name]
 
     def json(self) -> Any:
         """The content of a .json file."""
         return json.loads(self.path.read_text(encoding="utf-8"))
 
-    def inputs(self) -> dict[str, np.ndarray]:
+    def inputs(self) -> Arrays:
         """The input arrays of clips of this file's length (see `inputs_path`)."""
         return read_npz(self.inputs_path())
 
@@ -172,10 +181,20 @@ def check_close(
     assert (excess <= 0).all(), f"{label}: largest error {worst:.3e}, allowed {atol:g} + {rtol:g} relative"
 
 
+def files(folder: Path) -> list[Path]:
+    """Every file below `folder` that may hold goldens."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in (".npz", ".json")]
+
+
+def is_inputs(path: Path) -> bool:
+    """Whether a file holds what the networks are given, not what they answer."""
+    return path.stem.startswith("inputs")
+
+
 def find(folder: Path, file_pattern: str, array_pattern: str | None = None) -> Iterator[Golden]:
     """Every golden below `folder` that the patterns of the module's docstring describe, sorted by name."""
-    for path in sorted(folder.rglob("*")):
-        file_match = re.fullmatch(file_pattern, path.stem) if path.suffix in (".npz", ".json") else None
+    for path in files(folder):
+        file_match = re.fullmatch(file_pattern, path.stem)
         if not file_match or (array_pattern and path.suffix != ".npz"):
             continue
         if array_pattern is None:
