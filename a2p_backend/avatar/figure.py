@@ -43,9 +43,9 @@ class Figure:
         self._body = body
         self._mesh: SkinnedMesh = body.mesh
         self._mask: FaceMask | None = None
-        self.faces = np.asarray(body.mesh.faces)
+        self.faces = np.array(body.mesh.faces)
         self.colours = np.full((len(body.mesh.vertices), 3), _CLAY, np.float32)
-        if face_codes == FACE_CODE_NAMES:
+        if face_codes == FACE_CODE_NAMES and {"b_head", *COVERED} <= set(body.skeleton.names):
             self._dress()
         self.gloss = np.full(len(self.colours), MATT, np.float32)
         if self._mask is not None:

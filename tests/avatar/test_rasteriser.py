@@ -1,0 +1,101 @@
+"""Two rasterisers, one answer; two ways to shade, one picture; a clear word where there is neither."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from a2p_backend.avatar import opengl, pytorch3d
+from a2p_backend.avatar.figure import Figure
+from a2p_backend.avatar.rasteriser import RasteriserError, choose_rasteriser
+from a2p_backend.avatar.shading import Surface, shade_supersampled
+from kinematics.camera import Camera, frame_figure
+from kinematics.face_codes import FACE_CODE_NAMES
+from kinematics.stage import to_blender_world
+
+TRIANGLE = torch.tensor([[-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 2.0, 2.0]])
+ONE_FACE = torch.tensor([[0, 1, 2]])
+
+
+def pinhole(width, height, focal):
+    """A camera at the origin that looks along +Z, the world's axes its own."""
+    K = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
+    return Camera(K, np.eye(3, 4), width, height)
+
+
+@pytest.mark.parametrize("view", ["front", "side"])
+def test_back_ends_agree_on_the_default_body(body, gl, view):
+    if not pytorch3d.is_installed():
+        pytest.skip("needs the extra `plate`")
+    vertices = torch.from_numpy(to_blender_world(body.mesh.vertices))
+    faces = torch.from_numpy(np.asarray(body.mesh.faces).astype(np.int64))
+    camera = frame_figure(view, 90, 120)
+    ours = gl.rasterise(vertices, faces, camera)
+    theirs = pytorch3d.PyTorch3DRasteriser("cpu").rasterise(vertices, faces, camera)
+    same = ours.face_index == theirs.face_index
+    assert same.float().mean() >= 0.999
+    seen = same & (ours.face_index >= 0)
+    assert seen.float().mean() > 0.05
+    torch.testing.assert_close(ours.barycentrics[seen], theirs.barycentrics[seen], atol=2e-3, rtol=0)
+    torch.testing.assert_close(ours.depth[seen], theirs.depth[seen], atol=1e-4, rtol=0)
+
+
+def test_pixel_centres_and_perspective(gl):
+    camera = pinhole(40, 20, 10.0)
+    fragments = gl.rasterise(TRIANGLE, ONE_FACE, camera)
+    rows, columns = torch.nonzero(fragments.face_index == 0, as_tuple=True)
+    # Interpolating the corners gives back the very point on each pixel's ray.
+    points = fragments.barycentrics[rows, columns] @ TRIANGLE
+    image = camera.project(points.numpy())
+    np.testing.assert_allclose(image[:, 0], columns.numpy() + 0.5, atol=1e-3)
+    np.testing.assert_allclose(image[:, 1], rows.numpy() + 0.5, atol=1e-3)
+    np.testing.assert_allclose(image[:, 2], fragments.depth[rows, columns].numpy(), atol=1e-5)
+    assert len(rows) == pytest.approx(100, abs=10)
+
+
+def test_nothing_is_seen_behind_the_camera(gl):
+    fragments = gl.rasterise(-TRIANGLE, ONE_FACE, pinhole(16, 16, 8.0))
+    assert (fragments.face_index == -1).all()
+    assert not fragments.barycentrics.any()
+    assert not fragments.depth.any()
+
+
+def test_each_thread_has_its_own_context(gl):
+    camera = pinhole(16, 16, 8.0)
+    results = [gl.rasterise(TRIANGLE, ONE_FACE, camera)]
+
+    def work():
+        with gl:
+            results.append(gl.rasterise(TRIANGLE, ONE_FACE, camera))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(timeout=30)
+    torch.testing.assert_close(results[0].depth, results[1].depth)
+
+
+def test_shader_and_tensors_paint_the_same(body, gl):
+    figure = Figure(body, FACE_CODE_NAMES)
+    surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, "cpu")
+    vertices = torch.from_numpy(figure.posed(np.zeros((1, 104)), np.zeros((1, 256)))[0])
+    camera = frame_figure("front", 120, 160)
+    in_shader = gl.paint(surface, vertices, camera)
+    in_tensors = shade_supersampled(gl, surface, vertices, camera)
+    difference = (in_shader - in_tensors).abs()
+    assert difference.mean() < 2e-3
+    # The two sample outlines at other points; within them they agree.
+    inside = (in_shader[..., 3] == 1) & (in_tensors[..., 3] == 1)
+    assert inside.float().mean() > 0.05
+    assert torch.quantile(difference[inside], 0.9) < 0.02
+
+
+def test_neither_back_end(monkeypatch):
+    monkeypatch.setattr(opengl, "why_unavailable", lambda: "no libEGL.so")
+    monkeypatch.setattr(pytorch3d, "is_installed", lambda: False)
+    with pytest.raises(RasteriserError, match=r"no libEGL\.so.*libegl1 libgl1-mesa-dri"):
+        choose_rasteriser("auto")
+    with pytest.raises(RasteriserError, match=r"a2p\[plate\]"):
+        choose_rasteriser("pytorch3d")
