@@ -60,6 +60,13 @@ class Clip:
     name: str
     sha256: str
     warnings: tuple[str, ...] = ()
+    has_partner: bool = True
+    """Whether the second channel was recorded; otherwise it is noise that stands for a partner."""
+
+    @property
+    def sound(self) -> FloatArray:
+        """(1600 T, 2) float32 at 48 kHz, to be played: without a partner, the actor on both sides."""
+        return self.samples if self.has_partner else self.samples[:, [0, 0]]
 
     @property
     def frame_count(self) -> int:
@@ -97,14 +104,22 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
         raise ClipError(_too_short(name, seconds, header))
     warnings += _missing(name, seconds, header)
 
-    resampled = _resample(channels, sample_rate)
-    actor, partner, more_warnings = _actor_and_partner(name, resampled)
+    if len(channels) == 2 and _is_same_voice(*channels):
+        warnings.append(f"{name} has the same sound left and right: it is used as mono, the partner silent.")
+        channels = channels[:1]
+    levelled = _level(_resample(channels, sample_rate))
+    if np.abs(levelled[0]).max() < SILENCE:
+        warnings.append(f"{name} is silent on the actor's channel (the left one): the actor only listens.")
+
     frames = min(max(math.ceil((seconds - FRAME_SLACK) * FPS), 1), MAX_FRAMES)
     samples = np.zeros((frames * SAMPLES_PER_FRAME, 2), np.float32)
-    length = min(len(samples), len(actor))
-    samples[:length, 0] = actor[:length]
-    samples[:length, 1] = partner[:length]
-    return Clip(samples, name, hashlib.sha256(content).hexdigest(), (*warnings, *more_warnings))
+    length = min(len(samples), levelled.shape[1])
+    if len(levelled) == 1:
+        noise = np.random.default_rng(0).standard_normal(len(samples), np.float32)
+        samples[:, 1] = np.float32(PARTNER_NOISE) * noise
+    samples[:length, : len(levelled)] = levelled[:, :length].T
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Clip(samples, name, sha256, tuple(warnings), has_partner=len(levelled) == 2)
 
 
 def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[FloatArray, int, list[str]]:
@@ -188,27 +203,16 @@ def _resample(channels: FloatArray, rate: int) -> FloatArray:
     return np.stack(resampled)
 
 
-def _actor_and_partner(name: str, channels: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Channels (C, N) to the actor's and the partner's samples (N,), levelled, and warnings.
+def _level(channels: FloatArray) -> FloatArray:
+    """Channels (C, N) divided by the actor's peak (the released demo's rule, with the sign ignored).
 
-    Both are divided by the actor's peak (the released demo's rule, with the sign ignored), the partner by its
-    own where that is higher, so that neither exceeds 1 and the partner's noise is not raised to a voice.
+    The partner is divided by its own peak where that is higher, so that neither exceeds 1 and a partner's
+    hiss is not raised to a voice. An actor's channel that is silent is left as it is.
     """
-    warnings = []
-    actor = channels[0]
-    partner = channels[1] if len(channels) > 1 else None
-    if partner is not None and _is_same_voice(actor, partner):
-        warnings.append(f"{name} has the same sound left and right: it is used as mono, the partner silent.")
-        partner = None
-    peak = float(np.abs(actor).max())
-    if peak < SILENCE:
-        warnings.append(f"{name} is silent on the actor's channel (the left one): the actor only listens.")
-    level = 1 / peak if peak >= SILENCE else 1.0
-    if partner is None:
-        noise = np.random.default_rng(0).standard_normal(len(actor), np.float32)
-        return actor * np.float32(level), noise * np.float32(PARTNER_NOISE), warnings
-    partner_level = min(level, 1 / max(float(np.abs(partner).max()), SILENCE))
-    return actor * np.float32(level), partner * np.float32(partner_level), warnings
+    actor_peak, *partner_peak = (float(np.abs(channel).max()) for channel in channels)
+    level = 1 / actor_peak if actor_peak >= SILENCE else 1.0
+    levels = [level, *(min(level, 1 / max(peak, SILENCE)) for peak in partner_peak)]
+    return channels * np.array(levels, np.float32)[:, None]
 
 
 def _is_same_voice(left: FloatArray, right: FloatArray) -> bool:

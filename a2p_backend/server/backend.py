@@ -70,11 +70,20 @@ class Backend:
     ) -> bytes:
         from a2p_backend.avatar.plate import render_plate  # which loads OpenGL; motion alone does without
 
-        sound = None if clip is None else load_clip(clip, clip_name).samples
-        body = self._actor(performance.actor).body
+        sound = None if clip is None else load_clip(clip, clip_name).sound
+        actor = self._actor(performance.actor)
         with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
             path = Path(folder) / "plate.mp4"
-            render_plate(performance, body, path, settings, sound, on_progress, cancelled)
+            render_plate(
+                performance,
+                actor.body,
+                path,
+                settings,
+                sound,
+                on_progress,
+                cancelled,
+                actor.manifest.face_codes,
+            )
             return path.read_bytes()
 
     def _actor(self, name: str) -> Actor:

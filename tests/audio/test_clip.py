@@ -88,6 +88,7 @@ def test_real_recordings(file: str, seconds: float, is_conversation: bool) -> No
     assert clip.duration == pytest.approx(seconds, abs=1 / 30)
     assert clip.frame_count * 1600 == len(clip.samples)
     assert np.abs(clip.samples[:, 0]).max() == pytest.approx(1, abs=1e-5)
+    assert clip.has_partner == is_conversation
     assert (np.abs(clip.samples[:, 1]).max() > 0.1) == is_conversation
     assert clip.sha256 == hashlib.sha256((SHARED / "speech" / file).read_bytes()).hexdigest()
 
@@ -104,6 +105,7 @@ def test_mono_gets_the_same_faint_partner_each_time() -> None:
     first, second = load_clip(wav(tone(2.0))), load_clip(wav(tone(2.0)))
     np.testing.assert_array_equal(first.samples, second.samples)
     assert first.samples[:, 1].std() == pytest.approx(0.001, rel=0.02)
+    np.testing.assert_array_equal(first.sound[:, 1], first.samples[:, 0])
 
 
 def test_negative_peak_counts_and_the_partner_stays_within_1() -> None:
@@ -132,7 +134,7 @@ def test_more_channels_warn_and_the_first_two_are_used() -> None:
 def test_last_frame_is_filled_with_silence() -> None:
     clip = load_clip(wav(np.ones(48_000 + 100, np.float32)))
     assert clip.frame_count == 31
-    assert not clip.samples[48_100:].any()
+    assert not clip.samples[48_100:, 0].any()
     assert load_clip(wav(np.ones(48_000 + 30, np.float32))).frame_count == 30  # under a millisecond more
 
 
