@@ -83,7 +83,10 @@ def start(label: str, steps: Steps) -> None:
         return
     while more:
         time.sleep(INTERVAL)
+        before = _running.progress
         more = _advance(_running)
+        if more and _running.progress != before:
+            print(f"{label}: {_running.progress.stage}, {_running.progress.fraction:.0%}", flush=True)
     if _outcome is not None and _outcome.failed:
         raise A2PError(_outcome.message)
 

@@ -42,19 +42,17 @@ def key_property(
 
 
 def _write_keys(curve: bpy.types.FCurve, values: NDArray[np.floating[Any]], first_frame: float) -> None:
+    points = np.stack([first_frame + np.arange(len(values)), values], axis=1).astype(np.float32)
     if np.ptp(values) == 0.0:
-        values = values[:1]
-    count = len(values)
-    points = np.empty((count, 2), np.float32)
-    points[:, 0] = first_frame + np.arange(count)
-    points[:, 1] = values
+        points = points[[0, -1]]  # what does not move needs no more, and still spans the take
+    count = len(points)
     keys = curve.keyframe_points
     keys.add(count)
     keys.foreach_set("co", points.ravel())
     keys.foreach_set("interpolation", np.full(count, _LINEAR, np.int32))
-    # Handles a third of a frame away, on the chords: a key turned to Bezier by hand bends nothing yet.
-    slope = np.diff(points[:, 1], append=points[-1:, 1])
-    backward = np.diff(points[:, 1], prepend=points[:1, 1])
-    keys.foreach_set("handle_right", (points + np.stack([np.full(count, 1 / 3), slope / 3], 1)).ravel())
-    keys.foreach_set("handle_left", (points - np.stack([np.full(count, 1 / 3), backward / 3], 1)).ravel())
+    # Handles a third of the way along the chords: a key turned to Bezier by hand bends nothing yet.
+    before = points - np.vstack([points[:1] - np.array([1.0, 0.0]), points[:-1]])
+    after = np.vstack([points[1:], points[-1:] + np.array([1.0, 0.0])]) - points
+    keys.foreach_set("handle_left", (points - before / 3).astype(np.float32).ravel())
+    keys.foreach_set("handle_right", (points + after / 3).astype(np.float32).ravel())
     curve.update()

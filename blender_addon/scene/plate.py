@@ -24,7 +24,7 @@ def place_plate(
     """
     with transaction.all_or_nothing(scene):
         image = _load_video(video)
-        viewer = _new_camera(camera, f"A2P {video.stem} camera")
+        viewer = new_camera(camera, f"A2P {video.stem} camera")
         _add_background(viewer.data, image, first_frame, frame_count)
         group = _plate_group(image, camera, first_frame, frame_count)
         scene.collection.objects.link(viewer)
@@ -36,16 +36,16 @@ def place_plate(
 
 
 def _load_video(video: Path) -> bpy.types.Image:
-    try:
-        image = bpy.data.images.load(compat.library_path(video))
-    except RuntimeError as error:
-        raise A2PError(f"Blender cannot read the plate {video}: render it again.") from error
-    image.name = f"A2P {video.stem}"
+    image = bpy.data.images.new(f"A2P {video.stem}", 1, 1)
     image.source = "MOVIE"
+    image.filepath = compat.library_path(video)
+    if image.size[0] == 0:
+        raise A2PError(f"Blender cannot read the plate {video}: render it again.")
     return image
 
 
-def _new_camera(camera: Camera, name: str) -> bpy.types.Object:
+def new_camera(camera: Camera, name: str) -> bpy.types.Object:
+    """A camera object, linked nowhere yet, that sees what `camera` sees."""
     view = camera.to_blender()
     data = bpy.data.cameras.new(name)
     data.sensor_fit = "AUTO"

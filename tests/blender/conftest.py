@@ -19,12 +19,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture
-def addon() -> Iterator[None]:
-    """A factory-new Blender with the add-on registered."""
-    bpy = pytest.importorskip("bpy")
+def new_blender() -> None:
+    """Blender as if just started for the first time."""
+    pytest.importorskip("bpy").ops.wm.read_factory_settings()
+
+
+@pytest.fixture
+def addon(new_blender: None) -> Iterator[None]:
+    """The add-on registered in a new Blender."""
     import blender_addon
 
-    bpy.ops.wm.read_factory_settings()
     blender_addon.register()
     yield
     blender_addon.unregister()
@@ -40,3 +44,23 @@ def clip(tmp_path: Path) -> Path:
         file.setframerate(48000)
         file.writeframes(bytes(4 * 48000))
     return path
+
+
+@pytest.fixture
+def video(new_blender: None, tmp_path: Path) -> Path:
+    """A video that Blender itself renders: two frames of its default scene."""
+    import bpy
+
+    scene = bpy.data.scenes.new("video")
+    scene.camera = bpy.data.objects["Camera"]
+    scene.collection.objects.link(bpy.data.objects["Cube"])
+    scene.render.resolution_x, scene.render.resolution_y, scene.frame_end = 64, 72, 2
+    scene.render.engine = "BLENDER_WORKBENCH"
+    if hasattr(scene.render.image_settings, "media_type"):
+        scene.render.image_settings.media_type = "VIDEO"
+    scene.render.image_settings.file_format = "FFMPEG"
+    scene.render.ffmpeg.format = "MPEG4"
+    scene.render.filepath = str(tmp_path / "plate.mp4")
+    bpy.ops.render.render(animation=True, scene=scene.name)
+    bpy.data.scenes.remove(scene)
+    return tmp_path / "plate.mp4"

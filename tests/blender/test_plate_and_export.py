@@ -28,24 +28,6 @@ def rig(clip: Path) -> bpy.types.Object:
     )
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    """A video that Blender itself renders: two frames of its default scene."""
-    scene = bpy.data.scenes.new("video")
-    scene.camera = bpy.data.objects["Camera"]
-    scene.collection.objects.link(bpy.data.objects["Cube"])
-    scene.render.resolution_x, scene.render.resolution_y, scene.frame_end = 64, 72, 2
-    scene.render.engine = "BLENDER_WORKBENCH"
-    if hasattr(scene.render.image_settings, "media_type"):
-        scene.render.image_settings.media_type = "VIDEO"
-    scene.render.image_settings.file_format = "FFMPEG"
-    scene.render.ffmpeg.format = "MPEG4"
-    scene.render.filepath = str(tmp_path / "plate.mp4")
-    bpy.ops.render.render(animation=True, scene=scene.name)
-    bpy.data.scenes.remove(scene)
-    return tmp_path / "plate.mp4"
-
-
 @pytest.mark.parametrize("format", ["FBX", "BVH"])
 def test_exports_come_back_in_place(rig: bpy.types.Object, tmp_path: Path, format: str) -> None:
     scene = bpy.context.scene
