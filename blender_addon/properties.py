@@ -10,6 +10,7 @@ from a2p_backend.wire.settings import (
     MAX_SEED,
     MAX_STEPS,
     MIN_PLATE_SIDE,
+    MIN_STEPS,
     GenerateSettings,
     PlateSettings,
 )
@@ -50,7 +51,7 @@ class GenerationProperties:
         name="Steps",
         description="Denoiser steps: more is slower and smoother",
         default=GenerateSettings.steps,
-        min=1,
+        min=MIN_STEPS,
         max=MAX_STEPS,
     )
     face_guidance: bpy.props.FloatProperty(

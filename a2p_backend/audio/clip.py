@@ -23,7 +23,7 @@ from kinematics.errors import A2PError
 SAMPLE_RATE = 48_000
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 BLOCK = 1 << 14
-MIN_SECONDS = 1
+COMFORTABLE_SECONDS = 1
 MAX_SECONDS = MAX_FRAMES // FPS
 
 PARTNER_NOISE = 0.001
@@ -85,8 +85,10 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
     Mono recordings get a partner of faint noise, the same each time; of more than two channels the first two
     are used. The result has a whole number of frames, filled up with silence.
 
-    Raises ClipError for what is no recording, has samples that are not numbers, is shorter than 1 s or longer
-    than 10 min; A2PError for a file that cannot be read or has over 512 MiB.
+    What is damaged at its end, or shorter than a second, is used as far as it goes, with a warning.
+
+    Raises ClipError for what is no recording, has samples that are not numbers, or is longer than 10 min;
+    A2PError for a file that cannot be read or has over 512 MiB.
     """
     if isinstance(source, bytes):
         name, content = name or "recording", source
@@ -100,9 +102,9 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
     header = wav_length(content)
     channels, sample_rate, warnings = _decode(name, content, header)
     seconds = channels.shape[1] / sample_rate
-    if seconds < MIN_SECONDS:
-        raise ClipError(_too_short(name, seconds, header))
     warnings += _missing(name, seconds, header)
+    if seconds < COMFORTABLE_SECONDS:
+        warnings.append(f"{name} lasts only {seconds:.2f} s: so little speech carries no gesture.")
 
     if len(channels) == 2 and _is_same_voice(*channels):
         warnings.append(f"{name} has the same sound left and right: it is used as mono, the partner silent.")
@@ -182,13 +184,6 @@ def _missing(name: str, seconds: float, header: WavLength | None) -> list[str]:
 
 def _cut_off(name: str, declared: float, present: float) -> str:
     return f"{name} is cut off: its header promises {declared:.2f} s; the first {present:.2f} s are used."
-
-
-def _too_short(name: str, seconds: float, header: WavLength | None) -> str:
-    sentence = f"{name} lasts {seconds:.2f} s: at least {MIN_SECONDS} s is needed"
-    if _missing(name, seconds, header) and header is not None:
-        return f"{sentence}, and its header promises {header.declared:.2f} s, so it seems to be cut off."
-    return f"{sentence}."
 
 
 def _resample(channels: FloatArray, rate: int) -> FloatArray:

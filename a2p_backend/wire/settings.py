@@ -17,6 +17,7 @@ RELEASED_FACE_GUIDANCE = 10.0
 RELEASED_BODY_GUIDANCE = 2.0
 
 MAX_SEED = 2**31 - 1  # what a Blender integer property holds
+MIN_STEPS = 2  # a single step would see the clean end of the schedule only
 MAX_STEPS = 1000  # the length of the diffusion schedule
 MAX_GUIDANCE = 100.0
 MIN_PLATE_SIDE, MAX_PLATE_SIDE = 64, 4096
@@ -35,7 +36,7 @@ class GenerateSettings:
 
     actor: name of the model set.
     seed: 0 .. 2^31 - 1; another seed is another take.
-    steps: denoiser steps; more is slower and smoother.
+    steps: denoiser steps, 2 .. 1000; more is slower and smoother.
     face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all, None = the actor's own.
     top_p: nucleus of the guide poses' sampling, above 0 and at most 1; less is calmer.
     """
@@ -51,7 +52,7 @@ class GenerateSettings:
         if not isinstance(self.actor, str) or not _ACTOR_NAME.fullmatch(self.actor):
             raise SettingsError(f"actor is {str(self.actor)[:80]!r}: give the name of an actor.")
         _check_integer("seed", self.seed, 0, MAX_SEED)
-        _check_integer("steps", self.steps, 1, MAX_STEPS)
+        _check_integer("steps", self.steps, MIN_STEPS, MAX_STEPS)
         if self.face_guidance is not None:
             _check_number("face_guidance", self.face_guidance, 0.0, MAX_GUIDANCE)
         if self.body_guidance is not None:

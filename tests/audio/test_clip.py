@@ -40,9 +40,6 @@ def tone(seconds: float, rate: int = 48_000, hertz: float = 440.0, peak: float =
         ("nan_inf_float32.wav", r"402 samples that are not numbers .* first at \d\.\d\d s"),
         ("text_renamed.wav", "cannot be read as a recording"),
         ("zero_sample_rate.wav", "sample rate of 0"),
-        ("truncated_mid_data.wav", r"lasts 0\.67 s.*promises 2\.00 s"),
-        ("odd_byte_data_chunk.wav", r"lasts 0\.10 s: at least 1 s"),
-        ("pcm24_mono_48k_claim.wav", r"lasts 0\.67 s: at least 1 s"),
         ("bvh_frames_missing.bvh", "cannot be read as a recording"),
     ],
 )
@@ -55,20 +52,23 @@ def test_bad_recordings_get_one_sentence(file: str, sentence: str) -> None:
 
 @needs_shared
 @pytest.mark.parametrize(
-    ("file", "seconds", "warning"),
+    ("file", "frames", "warnings"),
     [
-        ("header_claims_3_hours.wav", 2.0, r"promises 10800\.00 s; the first 2\.00 s"),
-        ("digital_silence_5s.wav", 5.0, "silent on the actor's channel"),
-        ("ok_extensible_with_LIST.wav", 2.0, None),
-        ("file name with spaces und Ümlaut 音声.wav", 2.0, None),
+        ("truncated_mid_data.wav", 20, [r"promises 2\.00 s; the first 0\.67 s", r"lasts only 0\.67 s"]),
+        ("odd_byte_data_chunk.wav", 3, [r"lasts only 0\.10 s"]),
+        ("pcm24_mono_48k_claim.wav", 20, [r"lasts only 0\.67 s"]),
+        ("header_claims_3_hours.wav", 60, [r"promises 10800\.00 s; the first 2\.00 s"]),
+        ("digital_silence_5s.wav", 150, ["silent on the actor's channel"]),
+        ("ok_extensible_with_LIST.wav", 60, []),
+        ("file name with spaces und Ümlaut 音声.wav", 60, []),
     ],
 )
-def test_odd_recordings_are_used(file: str, seconds: float, warning: str | None) -> None:
+def test_odd_recordings_are_used(file: str, frames: int, warnings: list[str]) -> None:
     clip = load_clip(SHARED / "bad" / file)
-    assert clip.duration == seconds
-    assert len(clip.warnings) == (warning is not None)
-    if warning:
-        assert re.search(warning, clip.warnings[0])
+    assert clip.frame_count == frames
+    assert len(clip.warnings) == len(warnings)
+    for said, expected in zip(clip.warnings, warnings, strict=True):
+        assert re.search(expected, said)
 
 
 @needs_shared
@@ -141,8 +141,6 @@ def test_last_frame_is_filled_with_silence() -> None:
 def test_limits_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClipError, match=r"10\.1 minutes: at most 10 minutes"):
         load_clip(wav(np.zeros(8_000 * 604, np.int16), 8_000, "PCM_U8"))
-    with pytest.raises(ClipError, match=r"lasts 0\.99 s"):
-        load_clip(wav(tone(0.99)))
     monkeypatch.setattr(clip_module, "MAX_CLIP_BYTES", 1000)
     with pytest.raises(ClipError, match="MiB"):
         load_clip(wav(tone(1.0)))

@@ -16,7 +16,7 @@ def test_settings_round_trip_through_json_objects() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"steps": 0},
+        {"steps": 1},
         {"steps": 1.5},
         {"steps": True},
         {"seed": -1},
