@@ -18,17 +18,16 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-import blender_addon
 from a2p_backend.wire.endpoint import ENDPOINT_VARIABLE
 from a2p_backend.wire.performance import save_take
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
-from blender_addon.scene import preview, takes
 from kinematics.armature import bone_rest
 from kinematics.body import Body
 from kinematics.camera import frame_figure
 from kinematics.errors import A2PError
 
-from . import backend
+from . import backend, register, unregister
+from .scene import preview, takes
 
 EXIT_USER_ERROR = 2
 
@@ -39,14 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.endpoint:
         os.environ[ENDPOINT_VARIABLE] = str(options.endpoint.resolve())
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    blender_addon.register()
+    register()
     try:
         _produce(options)
     except (A2PError, RuntimeError) as error:
         print(f"error: {str(error).removeprefix('Error: ').strip()}", file=sys.stderr)
         return EXIT_USER_ERROR
     finally:
-        blender_addon.unregister()
+        unregister()
     return 0
 
 

@@ -138,8 +138,10 @@ def _tick() -> float | None:
     """Blender's timer: seconds until the next call, or None to end it."""
     if _running is None:
         return None
+    before = _running.progress
     again = _advance(_running)
-    _redraw_sidebars()
+    if not again or _running.progress != before:
+        _redraw_sidebars()
     return INTERVAL if again else None
 
 
@@ -173,7 +175,9 @@ def _end(how: Outcome) -> None:
 
 
 def _redraw_sidebars() -> None:
+    """Only the sidebars: drawing the 3D view itself may take longer than a step."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+            for region in area.regions:
+                if area.type == "VIEW_3D" and region.type == "UI":
+                    region.tag_redraw()

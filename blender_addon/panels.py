@@ -37,17 +37,16 @@ class A2P_PT_performance(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.a2p
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        for name in ("clip", "actor", "seed"):
-            column.prop(settings, name)
+        self.layout.prop(settings, "clip", text="")
+        column = _form(self.layout)
+        column.prop(settings, "actor")
+        column.prop(settings, "seed")
         row = self.layout.row()
         row.scale_y = 1.5
         button = row.operator("a2p.generate", icon="OUTLINER_OB_ARMATURE")
         for name in GenerationProperties.__annotations__:
             setattr(button, name, getattr(settings, name))
-        _draw_job(self.layout)
+        _draw_job(context, self.layout)
 
 
 class A2P_PT_quality(_Sidebar, bpy.types.Panel):
@@ -56,9 +55,7 @@ class A2P_PT_quality(_Sidebar, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = _form(self.layout)
         for name in ("steps", "face_guidance", "body_guidance", "top_p", "first_frame", "with_mesh"):
             column.prop(context.scene.a2p, name)
 
@@ -75,7 +72,8 @@ class A2P_PT_take(_Sidebar, bpy.types.Panel):
         first, last = action.frame_range
         column = self.layout.column(align=True)
         column.label(text=action.name, icon="ACTION")
-        column.label(text=f"Frames {first:.0f} to {last:.0f} on {rig.name}", icon="ARMATURE_DATA")
+        column.label(text=rig.name, icon="ARMATURE_DATA")
+        column.label(text=f"Frames {first:.0f} to {last:.0f}", icon="PREVIEW_RANGE")
 
 
 class A2P_PT_plate(_Sidebar, bpy.types.Panel):
@@ -83,9 +81,9 @@ class A2P_PT_plate(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.a2p
-        row = self.layout.row(align=True)
-        row.prop(settings, "plate_width")
-        row.prop(settings, "plate_height")
+        column = _form(self.layout)
+        column.prop(settings, "plate_width")
+        column.prop(settings, "plate_height")
         button = self.layout.operator("a2p.plate", icon="FILE_MOVIE")
         for name in PlateProperties.__annotations__:
             setattr(button, name, getattr(settings, name))
@@ -100,7 +98,15 @@ class A2P_PT_export(_Sidebar, bpy.types.Panel):
         row.operator("a2p.export", text="BVH").format = "BVH"
 
 
-def _draw_job(layout: bpy.types.UILayout) -> None:
+def _form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column of labelled fields."""
+    column = layout.column(align=True)
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def _draw_job(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     """What is under way with a way to stop it, or how the last job ended."""
     running, outcome = jobs.running(), jobs.outcome()
     if running is not None:
@@ -110,7 +116,8 @@ def _draw_job(layout: bpy.types.UILayout) -> None:
         layout.operator("a2p.cancel", icon="CANCEL")
     elif outcome is not None:
         column = layout.column(align=True)
-        for index, line in enumerate(textwrap.wrap(outcome.message, 44)):
+        room = context.region.width / context.preferences.system.ui_scale - 60
+        for index, line in enumerate(textwrap.wrap(outcome.message, max(int(room / 7), 20))):
             icon = "BLANK1" if index else "ERROR" if outcome.failed else "CHECKMARK"
             column.label(text=line, icon=icon)
 

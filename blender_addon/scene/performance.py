@@ -54,6 +54,7 @@ def place_performance(
         sound.add_sound_strip(scene, clip, placement.first_frame)
         for member in members:
             scene.collection.objects.link(member)
+            member.select_set(False)
         _set_timing(scene, performance, placement.first_frame)
     return rig
 

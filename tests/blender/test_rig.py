@@ -135,6 +135,7 @@ def test_what_was_there_stays_as_it_was(clip: Path) -> None:
     values = [curve.evaluate(12) for curve in compat.action_curves(first)]
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
     bpy.ops.object.mode_set(mode="EDIT")
+    selected = list(bpy.context.selected_objects)
 
     second = place_performance(scene, body, random_performance(3, seed=2), clip, PLACEMENT)
 
@@ -142,6 +143,7 @@ def test_what_was_there_stays_as_it_was(clip: Path) -> None:
     assert values == [curve.evaluate(12) for curve in compat.action_curves(first)]
     assert first.location.x == 2.0
     assert bpy.context.view_layer.objects.active.mode == "EDIT"
+    assert bpy.context.selected_objects == selected
     assert len({strip.channel for strip in compat.sound_strips(scene)}) == 2
     assert len(bpy.data.scenes) == 1
 
