@@ -20,9 +20,9 @@ class KeyValue(NamedTuple):
     key: Tensor
     value: Tensor
 
-    def rows(self, start: int, stop: int) -> KeyValue:
-        """The part of some samples of the batch, without a copy."""
-        return KeyValue(self.key[start:stop], self.value[start:stop])
+    def first(self, rows: int) -> KeyValue:
+        """The first samples of the batch, without a copy."""
+        return KeyValue(self.key[:rows], self.value[:rows])
 
     def followed_by(self, other: KeyValue) -> KeyValue:
         """This and then the other along the sequence."""

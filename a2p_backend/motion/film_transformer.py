@@ -88,13 +88,13 @@ class Conditions:
     def audio_steps(self) -> int:
         return self.audio[0].key.shape[2]
 
-    def rows(self, stop: int) -> Conditions:
-        """The first `stop` rows, without a copy."""
+    def conditioned(self) -> Conditions:
+        """Without the rows of dropped conditions."""
         return Conditions(
             self.clips,
-            self.hidden[:stop],
-            tuple(memory.rows(0, stop) for memory in self.audio),
-            None if self.guide is None else tuple(memory.rows(0, stop) for memory in self.guide),
+            self.hidden[: self.clips],
+            tuple(memory.first(self.clips) for memory in self.audio),
+            None if self.guide is None else tuple(memory.first(self.clips) for memory in self.guide),
         )
 
 
@@ -238,7 +238,7 @@ class FiLMTransformer(nn.Module):
 
     def forward(self, x: Tensor, steps: Tensor, conditions: Conditions) -> Tensor:
         """The clean motion (B, T, features) under the conditions, of noisy x at integer steps (B,)."""
-        return self._denoise(x, steps, conditions.rows(conditions.clips))
+        return self._denoise(x, steps, conditions.conditioned())
 
     def guided(self, x: Tensor, steps: Tensor, conditions: Conditions, scale: float) -> Tensor:
         """Classifier-free guidance in one batched call: null + scale (conditioned - null).
