@@ -21,7 +21,9 @@ SHOES = (0.80, 0.78, 0.74)
 COVERED = (
     "b_root",
     *(f"b_spine{i}" for i in range(4)),
-    *(f"b_{side}_{name}" for side in "lr" for name in ("shoulder", "talocrural", "subtalar")),
+    *(f"b_{side}_{name}" for side in "lr" for name in ("shoulder", "arm", "arm_twist")),
+    *(f"p_{side}_scap" for side in "lr"),
+    *(f"b_{side}_{name}" for side in "lr" for name in ("talocrural", "subtalar")),
     *(f"b_{side}_{name}" for side in "lr" for name in ("transversetarsal", "ball")),
 )
 """Joints whose capsules the clothes replace."""
@@ -46,7 +48,8 @@ class Garment:
 
 def make_clothes(skeleton: Skeleton) -> list[Garment]:
     """Everything that the default actor wears."""
-    return [_shirt(skeleton), _seat(skeleton), _shoe(skeleton, 1.0), _shoe(skeleton, -1.0)]
+    both = [make(skeleton, side) for make in (_sleeve, _shoe) for side in (1.0, -1.0)]
+    return [_shirt(skeleton), _seat(skeleton), *both]
 
 
 def _shirt(skeleton: Skeleton) -> Garment:
@@ -79,6 +82,22 @@ def _seat(skeleton: Skeleton) -> Garment:
         (78.5, 8.5, 5.5, -0.5), (77.8, 0.1, 0.1, -0.5),
     ])[::-1]  # fmt: skip
     return _upright(skeleton, rings, {"b_root": 90.0}, TROUSERS, roundness=2.3)
+
+
+def _sleeve(skeleton: Skeleton, side: float) -> Garment:
+    # distance from the shoulder joint towards the elbow, radius
+    rings = np.array([
+        (-5.9, 0.1), (-5.7, 1.6), (-5.0, 3.2), (-3.4, 4.7), (-0.5, 5.6), (4.0, 5.6), (9.0, 5.2), (14.0, 5.0),
+        (20.0, 4.8), (25.5, 4.7), (26.0, 4.9), (27.6, 4.9), (27.8, 4.5), (27.8, 3.6),
+    ])  # fmt: skip
+    shoulder, along = np.array([side * 17.2, 143.0, -3.0]), np.array([side * 0.705, -0.706, 0.05])
+    across = np.cross(along, (0.0, 0.0, 1.0))
+    vertices = _rings(
+        shoulder + rings[:, :1] * along, rings[:, 1:] * across, rings[:, 1:] * np.cross(along, across), 2.0
+    )
+    letter = "l" if side > 0 else "r"
+    stations = {f"p_{letter}_scap": -9.0, f"b_{letter}_arm": 3.0, f"b_{letter}_arm_twist": 20.0}
+    return _garment(skeleton, vertices, _shares(rings[:, 0], stations), SHIRT)
 
 
 def _shoe(skeleton: Skeleton, side: float) -> Garment:
@@ -155,4 +174,8 @@ def _garment(
         np.stack([here, beside, beside + around], axis=-1).reshape(-1, 3),
         np.stack([here, beside + around, here + around], axis=-1).reshape(-1, 3),
     ])  # fmt: skip
-    return Garment(rings.reshape(-1, 3), faces, weights.repeat(around, 0), indices.repeat(around, 0), colour)
+    vertices = rings.reshape(-1, 3)
+    a, b, c = (vertices - vertices.mean(axis=0))[faces].swapaxes(0, 1)
+    if np.einsum("fi,fi->", np.cross(a, b), c) < 0:
+        faces = faces[:, ::-1]
+    return Garment(vertices, faces, weights.repeat(around, 0), indices.repeat(around, 0), colour)

@@ -168,7 +168,7 @@ def _around(azimuth: np.ndarray, y: np.ndarray, lift: np.ndarray | float) -> np.
 
 
 def _skull() -> Part:
-    rows, columns = 30, 41
+    rows, columns = 24, 33
     azimuth = np.linspace(-np.pi, np.pi, columns)[None, :]  # the seam is at the back
     y = _CENTRE_Y + _HALF_HEIGHT * np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows))[:, None]
     rest = _around(azimuth, y, 0.0)
@@ -176,7 +176,7 @@ def _skull() -> Part:
 
 
 def _hair() -> Part:
-    rows, columns = 14, 49
+    rows, columns = 11, 37
     azimuth = np.linspace(-np.pi, np.pi, columns)[None, :]
     back = 0.5 - 0.5 * np.cos(azimuth)
     # High over the forehead, in front of the ears down to their middle, low in the neck.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from a2p_backend.avatar.clothes import COVERED, SHIRT, TROUSERS, make_clothes
+from a2p_backend.avatar.clothes import COVERED, TROUSERS, make_clothes
 from a2p_backend.avatar.face_mask import MATT, SKIN, FaceMask
 from kinematics.body import Body
 from kinematics.errors import A2PError
@@ -17,7 +17,6 @@ from kinematics.stage import to_blender_world
 _CLAY = (0.66, 0.60, 0.55)
 _MANNEQUIN = {
     SKIN: ("neck", "head", "forearm", "wrist", "thumb", "index", "middle", "ring", "pinky"),
-    SHIRT: ("scap", "arm"),
     TROUSERS: ("leg", "foot"),
 }
 """Colours of the default actor's capsules, by words in their joints' names; the first that fits counts."""

@@ -29,9 +29,10 @@ _VERTEX_SHADER = """
 in vec4 clip_position;
 in vec3 vertex_position, vertex_normal;
 in vec4 vertex_material;
-out vec3 position, normal;
-out vec4 material;
-out float depth;
+// At an outline a pixel's middle lies beyond the triangle, where normals turn away: stay within it.
+centroid out vec3 position, normal;
+centroid out vec4 material;
+centroid out float depth;
 void main() {
     position = vertex_position;
     normal = vertex_normal;
@@ -43,7 +44,7 @@ void main() {
 
 _DEPTH_SHADER = """
 #version 330
-in float depth;
+centroid in float depth;
 out vec4 fragment;
 void main() {
     fragment = vec4(depth, 0.0, 0.0, 1.0);
@@ -61,9 +62,9 @@ uniform vec3 camera_centre;
 uniform vec3 lamps[3];
 uniform vec2 picture_size;
 uniform sampler2D surroundings;
-in vec3 position, normal;
-in vec4 material;
-in float depth;
+centroid in vec3 position, normal;
+centroid in vec4 material;
+centroid in float depth;
 out vec4 fragment;
 
 const vec3 lamp_colours[3] = vec3[]({", ".join(_vector(colour) for _, colour in LAMPS)});

@@ -29,7 +29,7 @@ SOFTNESS = 0.18
 SHININESS, HIGHLIGHT, RIM = 36.0, 0.45, 0.35
 SHADE_DEPTH, SHADE = 0.11, 0.62
 """Metres behind the surroundings' mean depth at which the shade is full; the light that it then takes."""
-DEPTH_REDUCTION = 4
+DEPTH_REDUCTION = 8
 """The surroundings' mean depth is taken from a depth picture this much smaller."""
 _SHADE_RADIUS = 0.055
 """Metres that count as surroundings."""

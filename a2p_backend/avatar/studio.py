@@ -44,6 +44,8 @@ class Studio:
         self._camera = camera
         device = rasteriser.device
         self._background = _empty_studio(camera).to(device)
+        # Used again for every picture: page faults of a fresh one cost more than the arithmetic.
+        self._scene = torch.empty_like(self._background)
         floor = _floor_seen(camera)
         # Only rows that see the lit square of floor can be in shadow.
         inside = np.abs(floor).max(axis=-1) < _SHADOW_REACH
@@ -59,12 +61,11 @@ class Studio:
     def picture(self, vertices: torch.Tensor) -> torch.Tensor:
         """The surface with vertices (V, 3), in the studio: (H, W, 3) uint8, sRGB."""
         painted = self._rasteriser.paint(self._surface, vertices, self._camera)
-        scene = self._background.clone()
+        scene = self._scene.copy_(self._background)
         scene[self._shadow_rows] *= self._lit_floor(vertices)[..., None]
-        scene *= 1.0 - painted[..., 3:]
-        scene += painted[..., :3]
-        levels = (scene.clamp(0.0, 1.0) * (_DISPLAY_LEVELS - 1)).to(torch.int32)
-        return self._display[levels]
+        scene.mul_(1.0 - painted[..., 3:]).add_(painted[..., :3])
+        levels = scene.clamp_(0.0, 1.0).mul_(_DISPLAY_LEVELS - 1).to(torch.int32)
+        return self._display.index_select(0, levels.ravel()).reshape(levels.shape)
 
     def _lit_floor(self, vertices: torch.Tensor) -> torch.Tensor:
         """(rows, W) share of light on the floor: a large lamp's shadow, and dark contact under low parts."""
