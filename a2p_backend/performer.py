@@ -1,7 +1,7 @@
 """One clip in, one Performance out: the generation stack in its order.
 
     audio -> features -> guide transformer -> codec -> guide poses -> body denoiser -> pose
-                    \\-------------------------------> face denoiser -> face
+                    \\----------------------- (lips) -> face denoiser -> face
 
 The networks see at most 20 s at a time. A longer clip is covered by overlapping windows: the guide continues
 from the codes of the window before, and the denoisers' windows are denoised together
@@ -64,7 +64,7 @@ def perform(
     settings = settings.resolved(actor.manifest.defaults.face_guidance, actor.manifest.defaults.body_guidance)
     stage = _Stage(actor, settings, on_progress, cancelled)
     frames = clip.frame_count
-    hearing = _hear(clip, actor, on_progress, cancelled)
+    hearing, face_hearing = _hear(clip, actor, on_progress, cancelled)
     warnings = list(clip.warnings)
 
     pose = np.zeros((frames, POSE_SIZE), np.float32)
@@ -78,7 +78,7 @@ def perform(
 
     face = np.zeros((frames, FACE_SIZE), np.float32)
     if actor.performs_face:
-        face = stage.denoise("face", actor.face, hearing)[:frames]
+        face = stage.denoise("face", actor.face, face_hearing)[:frames]
     else:
         warnings.append(f"The actor {actor.name} has no network for the face: it stays at rest.")
 
@@ -115,22 +115,25 @@ class _Hearing:
         ]
 
 
-def _hear(clip: Clip, actor: Actor, on_progress: OnProgress, cancelled: IsCancelled) -> _Hearing:
-    """Lays the windows and computes every window's audio features, once."""
+def _hear(
+    clip: Clip, actor: Actor, on_progress: OnProgress, cancelled: IsCancelled
+) -> tuple[_Hearing, _Hearing]:
+    """Lays the windows and computes, once, what guide and body hear of each and what the face hears."""
     frames = max(clip.frame_count, SHORTEST)
     audio = np.zeros((frames * SAMPLES_PER_FRAME, 2), np.float32)
     audio[: len(clip.samples)] = clip.samples
     windows = lay_windows(frames)
-    features = []
+    features, face_features = [], []
     for done, window in enumerate(windows):
         raise_if(cancelled)
         on_progress(Progress("audio", done, len(windows)))
         piece = audio[window.start * SAMPLES_PER_FRAME : window.stop * SAMPLES_PER_FRAME]
-        normalised = torch.from_numpy(actor.statistics.normalise_audio(piece)).to(actor.device)
+        normalised = torch.from_numpy(actor.statistics.normalise_audio(piece)).to(actor.device)[None]
         with torch.inference_mode():
-            features.append(actor.features(normalised[None]))
+            features.append(actor.hear(normalised))
+            face_features.append(actor.hear_face(normalised, features[-1]))
     on_progress(Progress("audio", len(windows), len(windows)))
-    return _Hearing(windows, tuple(features))
+    return _Hearing(windows, tuple(features)), _Hearing(windows, tuple(face_features))
 
 
 @dataclass(frozen=True)

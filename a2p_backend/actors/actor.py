@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,43 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from a2p_backend.actors.manifest import ActorError, ActorManifest, NetworkEntry, NetworkName
 from a2p_backend.actors.registry import find_actor
 from a2p_backend.actors.statistics import Statistics
 from a2p_backend.audio.features import AudioFeatures, build_features
+from a2p_backend.audio.wav2vec import LipAudioEncoder, Wav2VecConfig
 from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
 from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
+from a2p_backend.motion.lip_regressor import LipConfig, LipRegressor
 from a2p_backend.motion.vq_codec import CodecConfig, VQCodec
 from kinematics.body import Body, load_default_body
 
 BODY_FILE = "skeleton.npz"
 
-ARCHITECTURES: Mapping[NetworkName, tuple[type[nn.Module], type[Any]]] = {
-    "face": (FiLMTransformer, FiLMConfig),
-    "guide": (GuideTransformer, GuideConfig),
-    "codec": (VQCodec, CodecConfig),
-    "body": (FiLMTransformer, FiLMConfig),
+
+@dataclass(frozen=True)
+class LipNetworkConfig:
+    """The lip regressor and the audio network inside it."""
+
+    regressor: LipConfig
+    audio: Wav2VecConfig
+
+
+def build_lip_regressor(regressor: Mapping[str, Any], audio: Mapping[str, Any]) -> LipRegressor:
+    """The network of a LipNetworkConfig whose parts are given as dictionaries."""
+    return LipRegressor(LipAudioEncoder(Wav2VecConfig(**audio)), LipConfig(**regressor))
+
+
+ARCHITECTURES: Mapping[NetworkName, Callable[..., nn.Module]] = {
+    "face": lambda **config: FiLMTransformer(FiLMConfig(**config)),
+    "lip": build_lip_regressor,
+    "guide": lambda **config: GuideTransformer(GuideConfig(**config)),
+    "codec": lambda **config: VQCodec(CodecConfig(**config)),
+    "body": lambda **config: FiLMTransformer(FiLMConfig(**config)),
 }
+"""What builds a network from the `config` of its manifest entry."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,8 @@ class Actor:
     statistics: Statistics
     features: AudioFeatures
     face: FiLMTransformer | None
+    lip: LipRegressor | None
+    """What the face hears besides the features, in actors whose face was trained with it."""
     guide: GuideTransformer | None
     codec: VQCodec | None
     denoiser: FiLMTransformer | None
@@ -58,6 +78,16 @@ class Actor:
     @property
     def performs_body(self) -> bool:
         return self.denoiser is not None and self.guide is not None and self.codec is not None
+
+    def hear(self, audio: Tensor) -> Tensor:
+        """What guide and body hear: features (B, L, C) of normalised audio (B, 1600 T, 2) at 48 kHz."""
+        return self.features(audio)
+
+    def hear_face(self, audio: Tensor, features: Tensor) -> Tensor:
+        """What the face hears: the features of `hear`, and after them the actor's lips where it has any."""
+        if self.lip is None:
+            return features
+        return torch.cat([features, self.lip.conditions(audio[..., 0], features.shape[1])], dim=-1)
 
 
 def default_device() -> torch.device:
@@ -80,8 +110,9 @@ def load_actor(actor: str | Path, device: torch.device | None = None) -> Actor:
     return Actor(
         manifest=manifest,
         statistics=Statistics.load(folder / manifest.statistics),
-        features=build_features(manifest.features).to(device).eval(),
+        features=build_features(manifest.features, folder).to(device).eval(),
         face=networks.get("face"),
+        lip=networks.get("lip"),
         guide=networks.get("guide"),
         codec=networks.get("codec"),
         denoiser=networks.get("body"),
@@ -95,20 +126,22 @@ def save_network(folder: Path, name: NetworkName, network: nn.Module, config: An
 
     `config` is the network's own configuration dataclass.
     """
-    path = folder / f"{name}.safetensors"
+    file = save_weights(folder / f"{name}.safetensors", network.state_dict())
+    return NetworkEntry(file=file, config=dataclasses.asdict(config))
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> str:
+    """Writes a file of weights, whole or not at all, and returns its name."""
     partial = path.with_name(path.name + ".partial")
-    save_file(
-        {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}, partial
-    )
+    save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, partial)
     partial.replace(path)
-    return NetworkEntry(file=path.name, config=dataclasses.asdict(config))
+    return path.name
 
 
 def _load_network(folder: Path, name: NetworkName, entry: NetworkEntry) -> nn.Module:
-    architecture, configuration = ARCHITECTURES[name]
     path = folder / entry.file
     try:
-        network = architecture(configuration(**entry.config))
+        network = ARCHITECTURES[name](**entry.config)
     except TypeError as error:
         raise ActorError(
             f"The {name} network of {folder} is configured for another version of a2p: {error}."

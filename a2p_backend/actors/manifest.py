@@ -2,7 +2,9 @@
 
 actor.json              this file's subject
 statistics.safetensors  means and standard deviations of the training motion and audio
+features.safetensors    the audio network, where the actor's features have one
 face.safetensors        face denoiser        (any network may be absent: the actor then cannot do that part)
+lip.safetensors         lip regressor, where the face denoiser hears lips besides the features
 guide.safetensors       guide transformer
 codec.safetensors       residual VQ codec of the guide poses
 body.safetensors        body denoiser
@@ -21,7 +23,7 @@ from kinematics.errors import A2PError
 
 FORMAT = 1
 MANIFEST_NAME = "actor.json"
-NetworkName = Literal["face", "guide", "codec", "body"]
+NetworkName = Literal["face", "lip", "guide", "codec", "body"]
 
 
 class ActorError(A2PError):
@@ -69,6 +71,8 @@ class ActorManifest(BaseModel):
     body: Literal["default", "own"] = "default"
     face_codes: tuple[str, ...] = ()
     defaults: ActorDefaults = ActorDefaults()
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Of an actor that was made from released files: their names and SHA-256."""
 
     @classmethod
     def read(cls, folder: Path) -> ActorManifest:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -66,7 +67,7 @@ def _vq_wav2vec(options: dict[str, Any], folder: Path) -> AudioFeatures:
     features = VQWav2Vec(Wav2VecConfig(**options) if options else None)
     try:
         features.wav2vec.load_state_dict(load_file(folder / name))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise FeaturesError(f"{folder / name} does not hold the audio network's weights: {error}.") from error
     return features.eval().requires_grad_(False)
 
