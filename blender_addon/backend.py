@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,25 +67,34 @@ def starting() -> jobs.Steps:
     try:
         greet()
         return None
-    except EndpointError:
-        pass
+    except A2PError:
+        pass  # none is there, or none that answers
     _process = subprocess.Popen(
         _serve_command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    try:
+        yield from _waiting(_process)
+    except BaseException:
+        stop()
+        raise
+    return None
+
+
+def _waiting(process: subprocess.Popen[bytes]) -> Generator[None, None, None]:
+    """Wait until the backend that `process` is answers. Raises A2PError when it ends, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while True:
+        yield
         try:
             greet()
-            return None
-        except EndpointError as error:
-            if _process.poll() is not None:
+            return
+        except EndpointError:
+            if process.poll() is not None:
                 raise A2PError(
-                    "The backend stopped while starting: run `a2p doctor` in its environment."
-                ) from error
+                    "The backend ended while starting: run `a2p doctor` in its environment."
+                ) from None
             if time.monotonic() > deadline:
-                stop()
                 raise
-        yield None
 
 
 def stop() -> None:
@@ -107,4 +117,5 @@ def _serve_command() -> list[str]:
         raise A2PError("There is no backend to start: name its `a2p` program in the add-on's preferences.")
     if not Path(program).is_file():
         raise A2PError(f"There is no program {program}: correct it in the add-on's preferences.")
-    return [program, "serve"]
+    endpoint = preferences.endpoint_path()
+    return [program, "serve", *(["--endpoint", str(endpoint)] if endpoint else [])]

@@ -100,7 +100,7 @@ def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> Non
     if hasattr(layout, "progress"):
         layout.progress(text=text, factor=fraction)
     else:
-        layout.label(text=f"{text} ({fraction:.0%})", icon="SORTTIME")
+        layout.label(text=f"{text} {fraction:.0%}", icon="BLANK1")
 
 
 def in_window() -> bool:

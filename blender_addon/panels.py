@@ -111,8 +111,9 @@ def _draw_job(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     running, outcome = jobs.running(), jobs.outcome()
     if running is not None:
         progress = running.progress
-        text = f"{running.label}: {progress.stage}" if progress else running.label
-        compat.draw_progress(layout, text, progress.fraction if progress else 0.0)
+        layout.label(text=running.label, icon="SORTTIME")
+        if progress is not None:
+            compat.draw_progress(layout, progress.stage, progress.fraction)
         layout.operator("a2p.cancel", icon="CANCEL")
     elif outcome is not None:
         column = layout.column(align=True)

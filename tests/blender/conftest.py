@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    asked_for = any("blender" in str(argument) for argument in config.args)
-    return None if asked_for else True
+    asked_for = [
+        (config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args
+    ]
+    return None if any(path.is_relative_to(HERE) for path in asked_for) else True
 
 
 @pytest.fixture

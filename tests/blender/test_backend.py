@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+import blender_addon  # noqa: E402
+from a2p_backend.wire.endpoint import read_endpoint  # noqa: E402
+from blender_addon import backend  # noqa: E402
+
+pytestmark = [
+    pytest.mark.bpy,
+    pytest.mark.usefixtures("addon"),
+    pytest.mark.skipif(os.name != "posix", reason="the stand-in for the a2p program is a script"),
+]
+
+ROOT = Path(__file__).parents[2]
+SERVE = """
+from a2p_backend.server.server import Server
+from tests.server.fakes import FakeService
+Server(FakeService()).serve()
+"""
+
+
+def program(folder: Path, code: str) -> str:
+    """An `a2p` that runs `code`."""
+    path = folder / "a2p"
+    path.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "endpoint.json"
+    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+    return path
+
+
+def test_start_waits_until_it_answers_and_stop_ends_it(
+    endpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = program(tmp_path, SERVE)
+    monkeypatch.setattr("blender_addon.preferences.backend_program", lambda: started)
+    assert bpy.ops.a2p.start_backend() == {"FINISHED"}
+    assert backend.actor_names() == ["default"]
+    process = read_endpoint(endpoint)
+
+    blender_addon.unregister()
+    assert not process.process_runs()
+    assert backend.known() is None
+    blender_addon.register()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"), [("sys.exit(1)", "ended while starting"), (None, "There is no program")]
+)
+def test_a_backend_that_does_not_start_is_named(
+    code: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = program(tmp_path, code) if code else str(tmp_path / "missing")
+    monkeypatch.setattr("blender_addon.preferences.backend_program", lambda: started)
+    with pytest.raises(RuntimeError, match=message):
+        bpy.ops.a2p.start_backend()
