@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 from torch.nn.functional import conv2d, grid_sample
@@ -33,6 +35,8 @@ _CONTACT_HEIGHT = 0.16
 _LEAN = 0.42
 """The shadow leans less than the key lamp would throw it, as though a large one hung above too."""
 _DISPLAY_LEVELS = 4096
+_WINDOW_MARGIN, _WINDOW_STEP = 2, 32
+"""Pixels."""
 
 
 class Studio:
@@ -42,45 +46,81 @@ class Studio:
         self._rasteriser = rasteriser
         self._surface = surface
         self._camera = camera
+        self._window_size = np.zeros(2, np.int64)
         device = rasteriser.device
         self._background = _empty_studio(camera).to(device)
-        # Used again for every picture: page faults of a fresh one cost more than the arithmetic.
-        self._scene = torch.empty_like(self._background)
+        self._empty = _display(self._background)
+        # Only the part of the picture that looks at the lit square of floor can be in shadow.
         floor = _floor_seen(camera)
-        # Only rows that see the lit square of floor can be in shadow.
         inside = np.abs(floor).max(axis=-1) < _SHADOW_REACH
-        rows = np.flatnonzero(inside.any(axis=1))
-        self._shadow_rows = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
-        cells = torch.as_tensor(floor[self._shadow_rows] / _SHADOW_REACH, dtype=torch.float32, device=device)
+        self._shadow = (_extent(inside.any(axis=1)), _extent(inside.any(axis=0)))
+        cells = torch.as_tensor(floor[self._shadow] / _SHADOW_REACH, dtype=torch.float32, device=device)
         self._shadow_cells = cells[None]
         self._key = torch.as_tensor(lamp_directions(camera)[0], dtype=torch.float32, device=device)
         self._areas: torch.Tensor | None = None
-        levels = torch.linspace(0.0, 1.0, _DISPLAY_LEVELS, device=device)
-        self._display = (255.0 * srgb_from_linear(levels) + 0.5).to(torch.uint8)
 
     def picture(self, vertices: torch.Tensor) -> torch.Tensor:
         """The surface with vertices (V, 3), in the studio: (H, W, 3) uint8, sRGB."""
-        painted = self._rasteriser.paint(self._surface, vertices, self._camera)
-        scene = self._scene.copy_(self._background)
-        scene[self._shadow_rows] *= self._lit_floor(vertices)[..., None]
-        scene.mul_(1.0 - painted[..., 3:]).add_(painted[..., :3])
-        levels = scene.clamp_(0.0, 1.0).mul_(_DISPLAY_LEVELS - 1).to(torch.int32)
-        return self._display.index_select(0, levels.ravel()).reshape(levels.shape)
+        rows, columns = window = self._window(vertices)
+        camera = self._camera.cropped(
+            columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+        )
+        painted = self._rasteriser.paint(self._surface, vertices, camera)
+        scene = self._background.clone()
+        scene[self._shadow] *= self._lit_floor(vertices)[..., None]
+        picture = self._empty.clone()
+        picture[self._shadow] = _display(scene[self._shadow])
+        picture[window] = _display(scene[window] * (1.0 - painted[..., 3:]) + painted[..., :3])
+        return picture
+
+    def _window(self, vertices: torch.Tensor) -> tuple[slice, slice]:
+        """Rows and columns of a part of the picture that holds all vertices.
+
+        It moves with them but only ever grows, for the rasteriser makes its pictures anew for another size.
+        """
+        size = np.array([self._camera.width, self._camera.height])
+        image = self._camera.project(vertices.cpu().numpy())[:, :2]
+        low = np.floor(image.min(axis=0)).astype(np.int64) - _WINDOW_MARGIN
+        high = np.ceil(image.max(axis=0)).astype(np.int64) + _WINDOW_MARGIN
+        needed = -(-(high - low) // _WINDOW_STEP) * _WINDOW_STEP
+        self._window_size = np.clip(needed, self._window_size, size)
+        left, top = np.clip((low + high - self._window_size) // 2, 0, size - self._window_size)
+        width, height = self._window_size
+        return slice(int(top), int(top + height)), slice(int(left), int(left + width))
 
     def _lit_floor(self, vertices: torch.Tensor) -> torch.Tensor:
-        """(rows, W) share of light on the floor: a large lamp's shadow, and dark contact under low parts."""
+        """Share of light on the part of the floor that can be in shadow (rows, columns).
+
+        A large lamp's soft shadow, and dark contact under what is low.
+        """
         if self._areas is None:
             self._areas = _vertex_areas(vertices, self._surface.faces)
         height = vertices[:, 2].clamp(min=0.0)
-        along_light = vertices[:, :2] - _LEAN * self._key[:2] / self._key[2] * height[:, None]
-        cast = _spread(along_light, self._areas, blur=5)
-        contact = _spread(
-            vertices[:, :2], self._areas * (1.0 - height / _CONTACT_HEIGHT).clamp(min=0.0), blur=2
-        )
-        lit = torch.exp(-0.16 * cast) * torch.exp(-0.75 * contact)
-        return grid_sample(
-            lit[None, None], self._shadow_cells, mode="bilinear", padding_mode="border", align_corners=False
-        )[0, 0]
+        leaning = vertices[:, :2] - _LEAN * self._key[:2] / self._key[2] * height[:, None]
+        low = (1.0 - height / _CONTACT_HEIGHT).clamp(min=0.0)
+        cast = _spread(leaning, self._areas, blur=5)
+        contact = _spread(vertices[:, :2], self._areas * low, blur=2)
+        lit = torch.exp(-0.16 * cast - 0.75 * contact)[None, None]
+        return grid_sample(lit, self._shadow_cells, padding_mode="border", align_corners=False)[0, 0]
+
+
+def _display(light: torch.Tensor) -> torch.Tensor:
+    """Linear light (H, W, 3) to display values, uint8."""
+    table = _display_table(light.device)
+    levels = (light * (_DISPLAY_LEVELS - 1)).clamp_(0.0, _DISPLAY_LEVELS - 1).to(torch.int32)
+    return table.index_select(0, levels.ravel()).reshape(levels.shape)
+
+
+@functools.cache
+def _display_table(device: torch.device) -> torch.Tensor:
+    light = torch.linspace(0.0, 1.0, _DISPLAY_LEVELS, device=device)
+    return (255.0 * srgb_from_linear(light) + 0.5).to(torch.uint8)
+
+
+def _extent(mask: np.ndarray) -> slice:
+    """From the first to the last place where a mask (N,) holds."""
+    places = np.flatnonzero(mask)
+    return slice(places[0], places[-1] + 1) if len(places) else slice(0, 0)
 
 
 def _empty_studio(camera: Camera) -> torch.Tensor:

@@ -39,6 +39,8 @@ def test_first_pixel_centre_and_axes():
     np.testing.assert_allclose(camera.project(np.array([1.0, 0.0, 2.0])), [280, 20, 5], atol=1e-9)
     doubled = camera.enlarged(2)
     np.testing.assert_allclose(doubled.project(POINTS)[:, :2], 2 * camera.project(POINTS)[:, :2])
+    part = camera.cropped(30, 10, 200, 100)
+    np.testing.assert_allclose(part.project(POINTS)[:, :2], camera.project(POINTS)[:, :2] - [30, 10])
 
 
 @pytest.mark.parametrize("view", ["front", "side"])
