@@ -8,11 +8,13 @@ Runs in any Python that has bpy, through the same operators as the panel. A back
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import bpy
@@ -26,7 +28,7 @@ from kinematics.body import Body
 from kinematics.camera import frame_figure
 from kinematics.errors import A2PError
 
-from . import backend, register, unregister
+from . import backend, jobs, register, unregister
 from .scene import preview, takes
 
 EXIT_USER_ERROR = 2
@@ -37,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.endpoint:
         os.environ[ENDPOINT_VARIABLE] = str(options.endpoint.resolve())
+    if options.progress:
+        jobs.on_background_progress = lambda label, progress: _report(**asdict(progress))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     register()
     try:
@@ -64,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         "--width", type=int, default=PlateSettings.width, help="of plate and pictures, pixels"
     )
     parser.add_argument("--height", type=int, default=PlateSettings.height)
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="report progress and times as lines of JSON, for another program",
+    )
     parser.add_argument("--pictures", type=int, default=8, help="how many frames to draw, evenly spread")
     return parser
 
@@ -75,20 +84,21 @@ def _produce(options: argparse.Namespace) -> None:
     bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
     # Saved before anything is placed, so that the .blend refers to plate and clip by relative paths.
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
-    with _timed("generate"):
+    timed = _reported if options.progress else _timed
+    with timed("generate"):
         bpy.ops.a2p.generate(
             clip=str(options.clip.resolve()), actor=options.actor, seed=options.seed, steps=options.steps
         )
     rig = takes.find_rig(bpy.context)
     save_take(takes.attached_performance(rig.animation_data.action), out / "take.npz")
-    with _timed("plate"):
+    with timed("plate"):
         bpy.ops.a2p.plate(
             filepath=str(out / "plate.mp4"), plate_width=options.width, plate_height=options.height
         )
-    with _timed("export"):
+    with timed("export"):
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.fbx"), format="FBX")
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.bvh"), format="BVH")
-    with _timed("pictures"):
+    with timed("pictures"):
         with backend.connect() as client:
             body = client.body(options.actor)
         _draw_pictures(rig, body, options, out / "pictures")
@@ -120,6 +130,17 @@ def _timed(stage: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     print(f"{stage}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+@contextmanager
+def _reported(stage: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    _report(stage=stage, seconds=time.monotonic() - began)
+
+
+def _report(**event: object) -> None:
+    print(json.dumps(event), flush=True)
 
 
 if __name__ == "__main__":

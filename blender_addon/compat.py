@@ -33,22 +33,6 @@ def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:
         animation.action_slot = slot
 
 
-def action_curves(owner: bpy.types.ID) -> Any:
-    """The F-curves that `owner` plays from its active action; empty if it has none."""
-    animation = owner.animation_data
-    if animation is None or animation.action is None:
-        return ()
-    if not hasattr(animation, "action_slot"):
-        return animation.action.fcurves
-    bags = [
-        strip.channelbag(animation.action_slot)
-        for layer in animation.action.layers
-        for strip in layer.strips
-        if animation.action_slot is not None
-    ]
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
-
-
 def sound_strips(scene: bpy.types.Scene) -> Any:
     """The strips of the scene's sequencer, which is made if there is none."""
     editor = scene.sequence_editor or scene.sequence_editor_create()

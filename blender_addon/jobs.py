@@ -11,7 +11,7 @@ The scene is looked up when there is something to put there.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -52,6 +52,14 @@ class Outcome:
     failed: bool = False
 
 
+def print_progress(label: str, progress: Progress) -> None:
+    """A line on the console."""
+    print(f"{label}: {progress.stage}, {progress.fraction:.0%}", flush=True)
+
+
+on_background_progress: Callable[[str, Progress], None] = print_progress
+"""Hears, where there is no window to show it in, what is under way and how far it is."""
+
 _running: Running | None = None
 _outcome: Outcome | None = None
 
@@ -86,7 +94,7 @@ def start(label: str, steps: Steps) -> None:
         before = _running.progress
         more = _advance(_running)
         if more and _running.progress != before:
-            print(f"{label}: {_running.progress.stage}, {_running.progress.fraction:.0%}", flush=True)
+            on_background_progress(label, _running.progress)
     if _outcome is not None and _outcome.failed:
         raise A2PError(_outcome.message)
 

@@ -24,6 +24,9 @@ _STICK_WIDTH = 0.09
 """Of a bone's length, from its axis to the widest place, a tenth of the way along."""
 _WIDEST_STICK = 0.018
 """Metres."""
+_STICK = np.array([(0, 0, 0), (1, 0.1, 1), (1, 0.1, -1), (-1, 0.1, -1), (-1, 0.1, 1), (0, 1, 0)], float)
+"""Corners of an octahedral bone: Y from head to tail in bone lengths, X and Z in stick widths."""
+_STICK_FACES = ((0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1))
 
 
 def render_preview(
@@ -107,20 +110,6 @@ def _coloured(meshes: list[bpy.types.Object]) -> Iterator[None]:
     finally:
         for mesh, colour in zip(meshes, before, strict=True):
             mesh.color = colour
-
-
-_STICK = np.array([(0, 0, 0), (1, 0.1, 1), (1, 0.1, -1), (-1, 0.1, -1), (-1, 0.1, 1), (0, 1, 0)], float)
-"""Corners of an octahedral bone: Y from head to tail in bone lengths, X and Z in stick widths."""
-_STICK_FACES = (
-    (0, 2, 1),
-    (0, 3, 2),
-    (0, 4, 3),
-    (0, 1, 4),
-    (5, 1, 2),
-    (5, 2, 3),
-    (5, 3, 4),
-    (5, 4, 1),
-)
 
 
 def _limbs(rest: BoneRest) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -49,3 +51,19 @@ def counts() -> dict[str, int]:
         for name, kind in bpy.types.BlendData.bl_rna.properties.items()
         if kind.type == "COLLECTION"
     }
+
+
+def action_curves(owner: bpy.types.ID) -> Any:
+    """The F-curves that `owner` plays from its active action; empty if it has none."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None:
+        return ()
+    if not hasattr(animation, "action_slot"):
+        return animation.action.fcurves
+    bags = [
+        strip.channelbag(animation.action_slot)
+        for layer in animation.action.layers
+        for strip in layer.strips
+        if animation.action_slot is not None
+    ]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]

@@ -19,6 +19,7 @@ from kinematics.skinning import skin  # noqa: E402
 from kinematics.stage import place_on_stage, to_blender_world  # noqa: E402
 from tests.blender.performances import (  # noqa: E402
     FACE_NAMES,
+    action_curves,
     bone_matrices,
     counts,
     expected_bone_matrices,
@@ -86,7 +87,7 @@ def test_a_take_is_a_new_action_with_everything_keyed(clip: Path) -> None:
     performance = random_performance(FRAMES)
     scene = bpy.context.scene
     rig = place_performance(scene, body, performance, clip, PLACEMENT)
-    curves = {(curve.data_path, curve.array_index): curve for curve in compat.action_curves(rig)}
+    curves = {(curve.data_path, curve.array_index): curve for curve in action_curves(rig)}
 
     assert ('pose.bones["b_root"].location', 0) in curves
     assert not any("b_head_null" in path or "_eye" in path for path, _ in curves), "nothing drives these"
@@ -132,7 +133,7 @@ def test_what_was_there_stays_as_it_was(clip: Path) -> None:
     first = place_performance(scene, body, random_performance(3), clip, PLACEMENT)
     first.location.x = 2.0
     first_action = first.animation_data.action
-    values = [curve.evaluate(12) for curve in compat.action_curves(first)]
+    values = [curve.evaluate(12) for curve in action_curves(first)]
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
     bpy.ops.object.mode_set(mode="EDIT")
     selected = list(bpy.context.selected_objects)
@@ -140,7 +141,7 @@ def test_what_was_there_stays_as_it_was(clip: Path) -> None:
     second = place_performance(scene, body, random_performance(3, seed=2), clip, PLACEMENT)
 
     assert second.animation_data.action != first_action == first.animation_data.action
-    assert values == [curve.evaluate(12) for curve in compat.action_curves(first)]
+    assert values == [curve.evaluate(12) for curve in action_curves(first)]
     assert first.location.x == 2.0
     assert bpy.context.view_layer.objects.active.mode == "EDIT"
     assert bpy.context.selected_objects == selected
