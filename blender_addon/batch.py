@@ -2,6 +2,8 @@
 
     python -m blender_addon.batch --clip talk.wav --out FOLDER
 
+With --progress, lines of JSON say how far it is, {"stage", "done", "total"}, and how long a stage took,
+{"stage", "seconds"}.
 Runs in any Python that has bpy, through the same operators as the panel. A backend must be running.
 """
 
@@ -22,6 +24,7 @@ import numpy as np
 
 from a2p_backend.wire.endpoint import ENDPOINT_VARIABLE
 from a2p_backend.wire.performance import save_take
+from a2p_backend.wire.progress import OnProgress, Progress
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.armature import bone_rest
 from kinematics.body import Body
@@ -73,12 +76,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="report progress and times as lines of JSON, for another program",
     )
+    parser.add_argument("--progress", action="store_true", help="say how far it is, as lines of JSON")
     parser.add_argument("--pictures", type=int, default=8, help="how many frames to draw, evenly spread")
     return parser
 
 
 def _produce(options: argparse.Namespace) -> None:
-    out = options.out.resolve()
+    reporter = _Reporter(options.progress)
+    jobs.announce_with(reporter.progress)
+    out = options.out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     blend = out / f"{options.name}.blend"
     bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
@@ -101,19 +107,21 @@ def _produce(options: argparse.Namespace) -> None:
     with timed("pictures"):
         with backend.connect() as client:
             body = client.body(options.actor)
-        _draw_pictures(rig, body, options, out / "pictures")
+        _draw_pictures(rig, body, options, reporter.progress)
     _look_through_camera()
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
 
 
-def _draw_pictures(rig: bpy.types.Object, body: Body, options: argparse.Namespace, folder: Path) -> None:
+def _draw_pictures(
+    rig: bpy.types.Object, body: Body, options: argparse.Namespace, report: OnProgress
+) -> None:
     """Pictures of the rig from the plate's camera, named by frame."""
     first, last = rig.animation_data.action.frame_range
     # Not the take's very ends: each picture stands for a stretch of it.
     edges = np.linspace(first, last, options.pictures + 1)
     frames = [int(frame) for frame in (edges[:-1] + edges[1:]) / 2]
     camera = frame_figure("front", options.width, options.height)
-    preview.render_preview(rig, bone_rest(body), camera, frames, folder)
+    preview.render_preview(rig, bone_rest(body), camera, frames, options.out / "pictures", report)
 
 
 def _look_through_camera() -> None:
@@ -125,11 +133,27 @@ def _look_through_camera() -> None:
                 area.spaces.active.region_3d.view_perspective = "CAMERA"
 
 
-@contextmanager
-def _timed(stage: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    print(f"{stage}: {time.monotonic() - began:.1f} s", flush=True)
+class _Reporter:
+    """Says how the work goes."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def progress(self, progress: Progress) -> None:
+        """How far a stage is."""
+        if self._as_json:
+            print(json.dumps(asdict(progress)), flush=True)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """How long the block took."""
+        began = time.monotonic()
+        yield
+        seconds = time.monotonic() - began
+        if self._as_json:
+            print(json.dumps({"stage": stage, "seconds": seconds}), flush=True)
+        else:
+            print(f"{stage}: {seconds:.1f} s", flush=True)
 
 
 @contextmanager

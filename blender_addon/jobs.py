@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 import bpy
 
 from a2p_backend.wire.client import Failed, Finished, Job, Stopped
-from a2p_backend.wire.progress import Cancelled, Progress
+from a2p_backend.wire.progress import Cancelled, OnProgress, Progress
 from kinematics.errors import A2PError
 
 from . import compat
@@ -62,6 +62,7 @@ on_background_progress: Callable[[str, Progress], None] = print_progress
 
 _running: Running | None = None
 _outcome: Outcome | None = None
+_announce: OnProgress | None = None
 
 
 def running() -> Running | None:
@@ -97,6 +98,12 @@ def start(label: str, steps: Steps) -> None:
             on_background_progress(label, _running.progress)
     if _outcome is not None and _outcome.failed:
         raise A2PError(_outcome.message)
+
+
+def announce_with(announce: OnProgress) -> None:
+    """Tell `announce` of the progress of jobs in background mode; nobody is told otherwise."""
+    global _announce
+    _announce = announce
 
 
 def cancel() -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from a2p_backend.cli import actors, dataset, doctor, generate, render, serve, train
+from a2p_backend.cli import actors, dataset, demo, doctor, generate, render, serve, train
 from a2p_backend.cli.console import Commands, show_version
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Conversation audio in, editable character animation out.",
 )
 app.callback()(show_version)
+app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("generate")(generate.generate)
 app.command("render")(render.render)

@@ -80,7 +80,10 @@ def loading(what: str) -> Iterator[None]:
 
 
 class StageBars:
-    """One progress bar for each stage of a job; a context manager. Call it with every Progress."""
+    """One progress bar for each stage of a job; a context manager. Call it with every Progress.
+
+    Stages follow one another, so one is complete when the next begins, whatever news of it got lost.
+    """
 
     def __init__(self) -> None:
         self._bars = Bars(
@@ -90,7 +93,8 @@ class StageBars:
             TimeElapsedColumn(),
             console=console,
         )
-        self._tasks: dict[str, TaskID] = {}
+        self._stage = ""
+        self._task: TaskID | None = None
 
     def __enter__(self) -> StageBars:
         self._bars.start()
@@ -99,13 +103,19 @@ class StageBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._bars.stop()
-        else:  # without the blank line that Bars.stop adds: the error's sentence stands alone
-            self._bars.live.transient = True
-            self._bars.live.stop()
+        if kind is None:
+            self._complete()
+        self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage not in self._tasks:
-            self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=progress.total)
-        self._bars.update(self._tasks[progress.stage], completed=progress.done, total=progress.total)
+        if progress.stage != self._stage or self._task is None:
+            self._complete()
+            self._stage = progress.stage
+            self._task = self._bars.add_task(progress.stage)
+        self._bars.update(self._task, completed=progress.done, total=progress.total)
+
+    def _complete(self) -> None:
+        if self._task is not None:
+            total = self._bars.tasks[self._task].total
+            self._bars.update(self._task, completed=total)
+            self._bars.stop_task(self._task)
