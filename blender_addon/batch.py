@@ -2,9 +2,9 @@
 
     python -m blender_addon.batch --clip talk.wav --out FOLDER
 
-With --progress, lines of JSON say how far it is, {"stage", "done", "total"}, and how long a stage took,
+Runs in any Python that has bpy, through the same operators as the panel. A backend must be running. With
+--progress, lines of JSON say how far it is, {"stage", "done", "total"}, and what took how long,
 {"stage", "seconds"}.
-Runs in any Python that has bpy, through the same operators as the panel. A backend must be running.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -42,8 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.endpoint:
         os.environ[ENDPOINT_VARIABLE] = str(options.endpoint.resolve())
-    if options.progress:
-        jobs.on_background_progress = lambda label, progress: _report(**asdict(progress))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     register()
     try:
@@ -71,11 +70,6 @@ def _parser() -> argparse.ArgumentParser:
         "--width", type=int, default=PlateSettings.width, help="of plate and pictures, pixels"
     )
     parser.add_argument("--height", type=int, default=PlateSettings.height)
-    parser.add_argument(
-        "--progress",
-        action="store_true",
-        help="report progress and times as lines of JSON, for another program",
-    )
     parser.add_argument("--progress", action="store_true", help="say how far it is, as lines of JSON")
     parser.add_argument("--pictures", type=int, default=8, help="how many frames to draw, evenly spread")
     return parser
@@ -83,31 +77,30 @@ def _parser() -> argparse.ArgumentParser:
 
 def _produce(options: argparse.Namespace) -> None:
     reporter = _Reporter(options.progress)
-    jobs.announce_with(reporter.progress)
+    jobs.on_background_progress = reporter.progress
     out = options.out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     blend = out / f"{options.name}.blend"
     bpy.context.preferences.filepaths.save_version = 0  # no .blend1 beside it
     # Saved before anything is placed, so that the .blend refers to plate and clip by relative paths.
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
-    timed = _reported if options.progress else _timed
-    with timed("generate"):
+    with reporter.timed("generate"):
         bpy.ops.a2p.generate(
             clip=str(options.clip.resolve()), actor=options.actor, seed=options.seed, steps=options.steps
         )
     rig = takes.find_rig(bpy.context)
     save_take(takes.attached_performance(rig.animation_data.action), out / "take.npz")
-    with timed("plate"):
+    with reporter.timed("plate"):
         bpy.ops.a2p.plate(
             filepath=str(out / "plate.mp4"), plate_width=options.width, plate_height=options.height
         )
-    with timed("export"):
+    with reporter.timed("export"):
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.fbx"), format="FBX")
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.bvh"), format="BVH")
-    with timed("pictures"):
+    with reporter.timed("pictures"):
         with backend.connect() as client:
             body = client.body(options.actor)
-        _draw_pictures(rig, body, options, reporter.progress)
+        _draw_pictures(rig, body, options, partial(reporter.progress, "Drawing"))
     _look_through_camera()
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
 
@@ -139,10 +132,12 @@ class _Reporter:
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
 
-    def progress(self, progress: Progress) -> None:
-        """How far a stage is."""
+    def progress(self, label: str, progress: Progress) -> None:
+        """How far a job is."""
         if self._as_json:
             print(json.dumps(asdict(progress)), flush=True)
+        else:
+            jobs.print_progress(label, progress)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -154,17 +149,6 @@ class _Reporter:
             print(json.dumps({"stage": stage, "seconds": seconds}), flush=True)
         else:
             print(f"{stage}: {seconds:.1f} s", flush=True)
-
-
-@contextmanager
-def _reported(stage: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    _report(stage=stage, seconds=time.monotonic() - began)
-
-
-def _report(**event: object) -> None:
-    print(json.dumps(event), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 import bpy
 
 from a2p_backend.wire.client import Failed, Finished, Job, Stopped
-from a2p_backend.wire.progress import Cancelled, OnProgress, Progress
+from a2p_backend.wire.progress import Cancelled, Progress
 from kinematics.errors import A2PError
 
 from . import compat
@@ -62,7 +62,6 @@ on_background_progress: Callable[[str, Progress], None] = print_progress
 
 _running: Running | None = None
 _outcome: Outcome | None = None
-_announce: OnProgress | None = None
 
 
 def running() -> Running | None:
@@ -100,12 +99,6 @@ def start(label: str, steps: Steps) -> None:
         raise A2PError(_outcome.message)
 
 
-def announce_with(announce: OnProgress) -> None:
-    """Tell `announce` of the progress of jobs in background mode; nobody is told otherwise."""
-    global _announce
-    _announce = announce
-
-
 def cancel() -> None:
     """Ask the job under way, if any, to stop; it has stopped when the backend says so."""
     if _running is not None:
@@ -138,6 +131,8 @@ def following(job: Job[T]) -> Generator[Progress | None, None, T]:
             if isinstance(event, Progress):
                 news = event
             elif isinstance(event, Finished):
+                if news is not None:
+                    yield news
                 return event.result
             elif isinstance(event, Failed):
                 raise event.error

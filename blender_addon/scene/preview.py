@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from a2p_backend.wire.progress import OnProgress, Progress
 from kinematics.armature import BoneRest
 from kinematics.camera import Camera
 
@@ -30,12 +31,16 @@ _STICK_FACES = ((0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3)
 
 
 def render_preview(
-    rig: bpy.types.Object, rest: BoneRest, camera: Camera, frames: list[int], folder: Path
-) -> list[Path]:
-    """PNG files of the rig in the given frames, as `camera` sees it; the scene stays as it is."""
+    rig: bpy.types.Object,
+    rest: BoneRest,
+    camera: Camera,
+    frames: list[int],
+    folder: Path,
+    on_progress: OnProgress,
+) -> None:
+    """Draw the rig in the given frames, as `camera` sees it, to FRAME.png; the scene stays as it is."""
     folder.mkdir(parents=True, exist_ok=True)
     meshes = [child for child in rig.children if child.type == "MESH"]
-    pictures = []
     with (
         _props(rig, rest, camera) as (sticks, floor, viewer, world),
         _coloured(meshes),
@@ -43,13 +48,11 @@ def render_preview(
     ):
         _set_up(studio, viewer, camera)
         studio.world = world
-        for frame in frames:
-            picture = folder / f"{frame:05d}.png"
+        for done, frame in enumerate(frames, start=1):
             studio.frame_set(frame)
-            studio.render.filepath = str(picture)
+            studio.render.filepath = str(folder / f"{frame:05d}.png")
             bpy.ops.render.render(write_still=True, scene=studio.name)
-            pictures.append(picture)
-    return pictures
+            on_progress(Progress("pictures", done, len(frames)))
 
 
 def _set_up(studio: bpy.types.Scene, viewer: bpy.types.Object, camera: Camera) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,18 @@ class PlateService(FakeService):
         return self.video
 
 
-def test_batch_leaves_everything_in_the_folder(video: Path, clip: Path, tmp_path: Path) -> None:
+def test_batch_leaves_everything_in_the_folder(
+    video: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, endpoint = tmp_path / "out", tmp_path / "endpoint.json"
     options = ["--clip", clip, "--out", out, "--endpoint", endpoint, "--seed", 3, "--pictures", 2]
     with serving(PlateService(video), endpoint):
-        assert batch.main([*map(str, options), "--width", "64", "--height", "72"]) == 0
+        assert batch.main([*map(str, options), "--width", "64", "--height", "72", "--progress"]) == 0
+
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert {"stage": "pictures", "done": 2, "total": 2} in events
+    timed = [event["stage"] for event in events if "seconds" in event]
+    assert timed == ["generate", "plate", "export", "pictures"]
 
     names = {"demo.blend", "demo.fbx", "demo.bvh", "plate.mp4", "take.npz", "pictures"}
     assert {path.name for path in out.iterdir()} == names
