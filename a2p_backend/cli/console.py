@@ -103,9 +103,14 @@ class StageBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if error is None:
             self._complete()
-        self._bars.stop()
+            self._bars.stop()
+        else:  # without the blank line that Bars.stop adds: the error's sentence stands alone
+            for task in self._bars.task_ids:
+                self._bars.remove_task(task)
+            self._bars.live.transient = True
+            self._bars.live.stop()
 
     def __call__(self, progress: Progress) -> None:
         if progress.stage != self._stage or self._task is None:
