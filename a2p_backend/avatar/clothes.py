@@ -28,7 +28,7 @@ COVERED = (
 )
 """Joints whose capsules the clothes replace."""
 
-_AROUND = 28
+_AROUND = 22
 """Points on a ring."""
 
 

@@ -14,6 +14,7 @@ from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.skinning import SkinnedMesh, joint_matrices, skin
 from kinematics.stage import to_blender_world
 
+_HEAD = "b_head"
 _CLAY = (0.66, 0.60, 0.55)
 _MANNEQUIN = {
     SKIN: ("neck", "head", "forearm", "wrist", "thumb", "index", "middle", "ring", "pinky"),
@@ -44,7 +45,7 @@ class Figure:
         self._mask: FaceMask | None = None
         self.faces = np.array(body.mesh.faces)
         self.colours = np.full((len(body.mesh.vertices), 3), _CLAY, np.float32)
-        if face_codes == FACE_CODE_NAMES and {"b_head", *COVERED} <= set(body.skeleton.names):
+        if face_codes == FACE_CODE_NAMES and {_HEAD, *COVERED} <= set(body.skeleton.names):
             self._dress()
         self.gloss = np.full(len(self.colours), MATT, np.float32)
         if self._mask is not None:
@@ -55,16 +56,15 @@ class Figure:
         states, bind = self._body.global_states(pose), self._body.bind_states()
         vertices = skin(self._mesh, states, bind)
         if self._mask is not None:
-            head = joint_matrices(states, bind)[:, self._head].astype(np.float32)
+            head = joint_matrices(states, bind)[:, self._body.skeleton.index(_HEAD)].astype(np.float32)
             mask = self._mask.shape(face) @ head[:, :, :3].swapaxes(1, 2) + head[:, None, :, 3]
             vertices = np.concatenate([vertices, mask], axis=1)
         return to_blender_world(vertices)
 
     def _dress(self) -> None:
         skeleton, mesh = self._body.skeleton, self._mesh
-        self._head = skeleton.index("b_head")
         names = np.array(skeleton.names)[_joint_of_vertex(mesh)]
-        hidden = np.isin(names, [*COVERED, "b_head"])
+        hidden = np.isin(names, [*COVERED, _HEAD])
         faces = [mesh.faces[~hidden[mesh.faces].any(axis=1)]]
         colours = [np.array([_capsule_colour(name) for name in names])]
         vertices, weights, indices = [mesh.vertices], [mesh.weights], [mesh.indices]

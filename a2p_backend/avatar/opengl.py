@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import moderngl
 import numpy as np
@@ -66,20 +67,20 @@ class _Workbench:
     """One thread's context, and what is in it: an OpenGL context belongs to one thread."""
 
     def __init__(self) -> None:
-        self._context = _create_context()
-        self._context.enable_only(moderngl.DEPTH_TEST)
-        self._program = self._context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_FRAGMENT_SHADER)
-        self.painter = Painter(self._context)
+        self.context = _create_context()
+        self.context.enable_only(moderngl.DEPTH_TEST)
+        self._program = self.context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_FRAGMENT_SHADER)
+        self.painter = Painter(self.context)
 
     def draw(self, corners: np.ndarray, width: int, height: int) -> np.ndarray:
         """Clip positions (3 F, 4) float32 to what the fragment shader wrote, (height, width, 4) float32."""
         picture = np.empty((height, width, 4), np.float32)
         with ExitStack() as stack:
-            buffer = self._context.buffer(np.ascontiguousarray(corners))
-            colour = self._context.renderbuffer((width, height), 4, dtype="f4")
-            depth = self._context.depth_renderbuffer((width, height))
-            framebuffer = self._context.framebuffer(colour, depth)
-            triangles = self._context.vertex_array(self._program, [(buffer, "4f", "clip_position")])
+            buffer = self.context.buffer(np.ascontiguousarray(corners))
+            colour = self.context.renderbuffer((width, height), 4, dtype="f4")
+            depth = self.context.depth_renderbuffer((width, height))
+            framebuffer = self.context.framebuffer(colour, depth)
+            triangles = self.context.vertex_array(self._program, [(buffer, "4f", "clip_position")])
             for resource in (buffer, colour, depth, framebuffer, triangles):
                 stack.callback(resource.release)
             framebuffer.use()
@@ -89,9 +90,10 @@ class _Workbench:
         return picture
 
     def release(self) -> None:
-        self.painter.release()
-        self._program.release()
-        self._context.release()
+        with self.context:
+            self.painter.release()
+            self._program.release()
+        self.context.release()
 
 
 class OpenGLRasteriser(Rasteriser):
@@ -106,24 +108,29 @@ class OpenGLRasteriser(Rasteriser):
         if len(faces) > _MOST_FACES:
             raise ValueError(f"{len(faces)} faces, but only {_MOST_FACES} can be told apart")
         corners = _clip_positions(vertices.cpu().numpy(), camera)[faces.cpu().numpy().ravel()]
-        picture = torch.from_numpy(self._workbench().draw(corners, camera.width, camera.height))
+        with self._workbench() as workbench:
+            picture = torch.from_numpy(workbench.draw(corners, camera.width, camera.height))
         face, first, second, depth = picture.unbind(dim=-1)
         third = (depth > 0).to(depth.dtype) - first - second
         return Fragments(face.to(torch.int32), torch.stack([first, second, third], dim=-1), depth)
 
     def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
         clip = _clip_positions(vertices.cpu().numpy(), camera)
-        return self._workbench().painter.paint(surface, vertices.cpu(), clip, camera)
+        with self._workbench() as workbench:
+            return workbench.painter.paint(surface, vertices.cpu(), clip, camera)
 
     def close(self) -> None:
         workbench = self._of_thread.__dict__.pop("workbench", None)
         if workbench is not None:
             workbench.release()
 
-    def _workbench(self) -> _Workbench:
+    @contextmanager
+    def _workbench(self) -> Iterator[_Workbench]:
+        """The calling thread's, its context being the one that OpenGL's commands go to."""
         if not hasattr(self._of_thread, "workbench"):
             self._of_thread.workbench = _Workbench()
-        return self._of_thread.workbench
+        with self._of_thread.workbench.context:
+            yield self._of_thread.workbench
 
 
 def _clip_positions(vertices: np.ndarray, camera: Camera) -> np.ndarray:

@@ -34,6 +34,8 @@ _CONTACT_HEIGHT = 0.16
 """Metres; what is lower than this darkens the floor below it."""
 _LEAN = 0.42
 """The shadow leans less than the key lamp would throw it, as though a large one hung above too."""
+_GRAIN = 0.02
+"""Relative to the light; without it, eight bits show the backdrop's gradient in steps."""
 _DISPLAY_LEVELS = 4096
 _WINDOW_MARGIN, _WINDOW_STEP = 2, 32
 """Pixels."""
@@ -143,6 +145,7 @@ def _empty_studio(camera: Camera) -> torch.Tensor:
     rows, columns = np.mgrid[: fine.height, : fine.width]
     corner = np.hypot(columns / fine.width - 0.5, rows / fine.height - 0.5)[..., None]
     picture *= 1.0 - 0.30 * np.clip(corner - 0.2, 0.0, None) ** 1.5
+    picture *= 1.0 + _GRAIN * np.random.default_rng(0).uniform(-1.0, 1.0, picture.shape[:2])[..., None]
     return torch.as_tensor(
         picture.reshape(camera.height, 2, camera.width, 2, 3).mean((1, 3)), dtype=torch.float32
     )

@@ -77,6 +77,17 @@ def test_each_thread_has_its_own_context(gl):
     torch.testing.assert_close(results[0].depth, results[1].depth)
 
 
+def test_two_rasterisers_in_one_thread(gl):
+    camera = pinhole(16, 16, 8.0)
+    first = gl.rasterise(TRIANGLE, ONE_FACE, camera)
+    with opengl.OpenGLRasteriser() as other:
+        second = other.rasterise(TRIANGLE, ONE_FACE, camera)
+        third = gl.rasterise(TRIANGLE, ONE_FACE, camera)
+    fourth = gl.rasterise(TRIANGLE, ONE_FACE, camera)
+    for later in (second, third, fourth):
+        torch.testing.assert_close(later.depth, first.depth)
+
+
 def test_shader_and_tensors_paint_the_same(body, gl):
     figure = Figure(body, FACE_CODE_NAMES)
     surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, "cpu")
