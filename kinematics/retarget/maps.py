@@ -1,0 +1,179 @@
+"""Bone maps: which bones fill the humanoid's slots, and the files that hold them.
+
+A map file is JSON: {"label": "Mixamo", "marks": ["mixamorig:"], "bones": {"hips": "Hips", ...}}. A slot's
+value is a bone's name, or a list of names for a chain; "a|b" offers alternatives; "{side}" stands for either
+side in any spelling ("Left", "_l", ".L"), and its slot is then written without one: "hand": "{side}Hand".
+Marks are parts of names that tell families apart whose bones are called alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kinematics.errors import A2PError
+from kinematics.retarget import names
+from kinematics.retarget.rig import Rig
+from kinematics.retarget.slots import CHAIN_SLOTS, SIDED_SLOTS, SIDES, SLOTS, sided
+
+_LIBRARY = Path(__file__).parent / "maps"
+_SIDE = "{side}"
+_LARGEST_FILE = 1 << 20
+
+
+class MapError(A2PError):
+    """A map file that cannot be used, or a map that does not fit a rig."""
+
+
+@dataclass(frozen=True)
+class BoneMap:
+    """bones: for each filled slot the names of its bones, from the body outward."""
+
+    label: str
+    bones: Mapping[str, tuple[str, ...]]
+
+    def __getitem__(self, slot: str) -> tuple[str, ...]:
+        """The bones in a slot; none where it is empty."""
+        return self.bones.get(slot, ())
+
+    def indices(self, rig: Rig) -> dict[str, tuple[int, ...]]:
+        """The same as bone numbers of a rig. MapError where the rig lacks a bone, or one is used twice."""
+        used: dict[str, str] = {}
+        for slot, bones in self.bones.items():
+            for bone in bones:
+                if bone not in rig:
+                    raise MapError(
+                        f"The map {self.label} puts {bone} in {slot}, but the rig has no such bone."
+                    )
+                if bone in used:
+                    raise MapError(f"The map {self.label} uses {bone} twice: in {used[bone]} and {slot}.")
+                used[bone] = slot
+        return {slot: tuple(map(rig.index, bones)) for slot, bones in self.bones.items() if bones}
+
+
+@dataclass(frozen=True)
+class Family:
+    """The names of a kind of rig.
+
+    key: name of its file. slots: alternatives for each bone of each slot. marks: what tells it from its like.
+    """
+
+    key: str
+    label: str
+    slots: Mapping[str, tuple[tuple[str, ...], ...]]
+    marks: tuple[str, ...] = ()
+
+    def find(self, rig_names: Sequence[str], reading: Sequence[names.BoneName]) -> dict[str, tuple[int, ...]]:
+        """The bones of a rig that bear this family's names.
+
+        rig_names: as they are; an exact match goes before all others. reading: the same names, read by
+        `names.readings`. A bone fills one slot only: the first in the family's order.
+        """
+        # Bones of one name: the first, which is the nearest to the root, counts.
+        exact = {name: bone for bone, name in reversed(list(enumerate(rig_names)))}
+        read = {name: bone for bone, name in reversed(list(enumerate(reading)))}
+        plain = {name.plain: bone for bone, name in reversed(list(enumerate(reading)))}
+        used: set[int] = set()
+        found = {}
+        for slot, chain in self.slots.items():
+            bones = []
+            for alternatives in chain:
+                candidates = (
+                    candidate
+                    for name, parsed in ((name, _parse(name)) for name in alternatives)
+                    for candidate in (exact.get(name), read.get(parsed), plain.get(parsed.plain))
+                )
+                bone = next((bone for bone in candidates if bone is not None and bone not in used), None)
+                if bone is not None:
+                    bones.append(bone)
+                    used.add(bone)
+            if bones:
+                found[slot] = tuple(bones)
+        return found
+
+    def marked(self, rig_names: Iterable[str]) -> int:
+        """1 where a bone bears one of the marks, -1 where none does, 0 for a family without marks."""
+        if not self.marks:
+            return 0
+        return 1 if any(mark in name for name in rig_names for mark in self.marks) else -1
+
+
+@cache
+def known_families() -> tuple[Family, ...]:
+    """The families whose maps come with this package."""
+    return tuple(read_map(path) for path in sorted(_LIBRARY.glob("*.json")))
+
+
+@cache
+def known_family(key: str) -> Family:
+    """One family that comes with this package."""
+    return next(family for family in known_families() if family.key == key)
+
+
+def read_map(path: str | Path) -> Family:
+    """A map file, known or a user's. Raises MapError where it cannot be used."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise MapError(f"The map {path} is too large to be one.")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MapError(f"The map {path} cannot be opened: {error.strerror}.") from error
+    except ValueError as error:
+        raise MapError(f"The map {path} is not JSON: {error}.") from error
+    try:
+        slots: dict[str, tuple[tuple[str, ...], ...]] = {}
+        for slot, value in document["bones"].items():
+            for key, chain in _expand(str(slot), value).items():
+                if key not in SLOTS:
+                    raise MapError(f"The map {path} has the slot '{slot}', which is none of a humanoid's.")
+                if len(chain) > 1 and key.partition(".")[0] not in CHAIN_SLOTS:
+                    raise MapError(f"The map {path} puts {len(chain)} bones in '{slot}', which holds one.")
+                slots[key] = chain
+        marks = tuple(map(str, document.get("marks", ())))
+        return Family(path.stem, str(document.get("label", path.stem)), slots, marks)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise MapError(f"The map {path} needs an object 'bones' of slots and bone names.") from error
+
+
+def save_map(path: str | Path, bone_map: BoneMap) -> None:
+    """Writes a map so that `read_map` brings it back; the file appears whole or not at all."""
+    path = Path(path)
+    document = {
+        "label": bone_map.label,
+        "bones": {slot: list(names) for slot, names in bone_map.bones.items()},
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as partial:
+            partial.write(text)
+        os.replace(partial.name, path)
+    except OSError as error:
+        raise MapError(f"The map {path} cannot be written: {error.strerror}.") from error
+
+
+def _expand(slot: str, value: Any) -> dict[str, tuple[tuple[str, ...], ...]]:
+    chain = [value] if isinstance(value, str) else list(value)
+    alternatives = [str(bone).split("|") for bone in chain]
+    if slot not in SIDED_SLOTS:
+        return {slot: tuple(map(tuple, alternatives))}
+    spelled = {"L": "Left", "R": "Right"}
+    return {
+        sided(slot, side): tuple(
+            tuple(name.replace(_SIDE, f"_{spelled[side]}_") for name in bone) for bone in alternatives
+        )
+        for side in SIDES
+    }
+
+
+@cache
+def _parse(name: str) -> names.BoneName:
+    return names.parse(name)
