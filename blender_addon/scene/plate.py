@@ -13,6 +13,9 @@ from kinematics.errors import A2PError
 from .. import compat
 from . import transaction
 
+_CANVAS_COLOUR = (0.02, 0.02, 0.02, 1.0)
+"""What lies above and below the plate and the render where they are side by side."""
+
 
 def place_plate(
     scene: bpy.types.Scene, video: Path, camera: Camera, first_frame: int, frame_count: int
@@ -99,27 +102,25 @@ def _plate_group(
     link(source.outputs["Render Opacity"], factor)
     link(over.outputs["Image"], result.inputs["Over"])
 
-    beside, behind, front, _ = compat.alpha_over(group)
-    halves = []
-    for picture, side in ((plate.outputs["Image"], -1), (source.outputs["Render"], 1)):
+    # A compositing node's result is as large as its background, so the halves need a whole canvas below them.
+    canvas, behind, front, _ = compat.alpha_over(group)
+    link(source.outputs["Render"], behind)
+    front.default_value = _CANVAS_COLOUR
+    places = {plate: (-400, 200), source: (-400, -200), over: (500, 200), canvas: (-100, -50)}
+    below = canvas
+    for step, (picture, side) in enumerate(((plate.outputs["Image"], -1), (source.outputs["Render"], 1))):
         half = group.nodes.new("CompositorNodeTransform")
         half.inputs["X"].default_value = side * camera.width / 4
         half.inputs["Scale"].default_value = 0.5
         link(picture, half.inputs["Image"])
-        halves.append(half)
-    link(halves[0].outputs["Image"], behind)
-    link(halves[1].outputs["Image"], front)
-    link(beside.outputs["Image"], result.inputs["Beside"])
-
-    for node, place in (
-        (plate, (-400, 200)),
-        (source, (-400, -200)),
-        (halves[0], (-100, 0)),
-        (halves[1], (-100, -250)),
-        (over, (200, 200)),
-        (beside, (200, -150)),
-        (result, (450, 0)),
-    ):
+        joined, behind, front, _ = compat.alpha_over(group)
+        link(below.outputs["Image"], behind)
+        link(half.outputs["Image"], front)
+        places[half], places[joined] = (-100, -250 - 250 * step), (200 + 300 * step, -100)
+        below = joined
+    link(below.outputs["Image"], result.inputs["Beside"])
+    places[result] = (800, 0)
+    for node, place in places.items():
         node.location = place
     return group
 

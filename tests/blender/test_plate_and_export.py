@@ -85,19 +85,29 @@ def test_plate_lies_behind_what_its_camera_sees(video: Path) -> None:
     assert background.image_user.frame_start == FIRST
 
 
-def test_compositor_shows_the_plate(video: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["Over", "Beside"])
+def test_compositor_shows_the_plate(video: Path, tmp_path: Path, output: str) -> None:
     scene = bpy.context.scene
-    for member in list(bpy.data.objects):
-        bpy.data.objects.remove(member)
     place_plate(scene, video, frame_figure("front", 64, 72), 1, 2)
+    bpy.data.objects["Cube"].scale.z = 0.5  # fills the lower half of the picture
+    tree = compat.compositor_tree(scene)
+    (group,) = (node for node in tree.nodes if node.type == "GROUP")
+    (link,) = (link for link in tree.links if link.from_node == group)
+    tree.links.new(group.outputs[output], link.to_socket)
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.render.filepath = str(tmp_path / "frame.png")
     scene.view_settings.view_transform = "Standard"
     bpy.ops.render.render(write_still=True)
-    picture = bpy.data.images.load(scene.render.filepath)
-    pixels = np.array(picture.pixels[:]).reshape(72, 64, 4)
-    assert pixels[..., 3].min() > 0.99, "an empty render over the plate is the plate"
-    assert pixels[..., :3].max() > 0.1
+
+    picture = np.array(bpy.data.images.load(scene.render.filepath).pixels[:]).reshape(72, 64, 4)
+    assert picture[..., 3].min() > 0.99
+    brightness = picture[..., :3].mean(axis=2)
+    if output == "Over":
+        assert np.ptp(brightness[38:60]) > 0.1, "above the cube, the plate shows"
+        assert brightness[:20].min() > 0.3, "the cube hides the plate"
+    else:
+        assert brightness[:10].max() < brightness[20:30, 40:].min(), "the canvas below, the cube at the right"
+        assert np.ptp(brightness[20:50, 4:28]) > 0.1, "the plate at the left"
 
 
 def test_a_compositor_in_use_is_left_alone(video: Path) -> None:
