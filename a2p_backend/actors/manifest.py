@@ -23,6 +23,7 @@ from kinematics.errors import A2PError
 
 FORMAT = 1
 MANIFEST_NAME = "actor.json"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NetworkName = Literal["face", "lip", "guide", "codec", "body"]
 
 
@@ -61,7 +62,7 @@ class ActorManifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = FORMAT
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: str = Field(pattern=NAME_PATTERN)
     title: str = ""
     licence: str = ""
     fps: Literal[30] = 30
