@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.arrays import Array, FloatArray, constant
+from kinematics.body_file import read_body_json
 from kinematics.errors import A2PError
 from kinematics.limits import EllipsoidLimit, HalfPlaneLimit, Limit, LinearLimit, MinMaxLimit
 from kinematics.parameters import ParameterTransform, read_parameters, transform_from_legacy
 from kinematics.pose import JointStates, forward_kinematics
-from kinematics.skeleton import Skeleton, read_body_json, skeleton_from_legacy
+from kinematics.skeleton import Skeleton, skeleton_from_legacy
 from kinematics.skinning import SkinnedMesh, mesh_from_legacy, skin
 
 _DEFAULT_ACTOR = Path(__file__).parent / "actors" / "default"

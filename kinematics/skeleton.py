@@ -1,26 +1,18 @@
-"""Skeletons, and the body file that holds one: the legacy Momentum JSON."""
+"""Skeletons: joints, what they hang from and where."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kinematics.arrays import FloatArray, IntArray, constant
-from kinematics.errors import A2PError
-from kinematics.skinning import SkinnedMesh, mesh_from_legacy
 
 CHANNELS = ("tx", "ty", "tz", "rx", "ry", "rz", "sc")
 """Names of a joint's channels, in order."""
-
-
-class BodyFileError(A2PError):
-    """A body file that cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,29 +89,6 @@ class Skeleton:
             if parent >= 0:
                 depth[joint] = depth[parent] + 1
         return tuple(np.flatnonzero(depth == level) for level in range(int(depth.max()) + 1))
-
-
-def read_body_json(path: str | Path) -> tuple[Skeleton, SkinnedMesh]:
-    """The skeleton and skinned mesh of a body file in the legacy Momentum JSON format.
-
-    Raises BodyFileError where the file is missing, is not that format, or does not fit together.
-    """
-    path = Path(path)
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BodyFileError(f"The body file {path} cannot be opened: {error.strerror}.") from error
-    except ValueError as error:
-        raise BodyFileError(f"The body file {path} is not JSON: {error}.") from error
-    if not isinstance(document, dict) or not {"Skeleton", "SkinnedModel"} <= document.keys():
-        raise BodyFileError(f"{path} is not a body file: it needs the objects 'Skeleton' and 'SkinnedModel'.")
-    try:
-        skeleton = skeleton_from_legacy(document["Skeleton"])
-        mesh = mesh_from_legacy(document["SkinnedModel"], len(skeleton))
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise BodyFileError(f"The body file {path} does not fit together: {reason}.") from error
-    return skeleton, mesh
 
 
 def skeleton_from_legacy(skeleton: Mapping[str, Any]) -> Skeleton:

@@ -18,7 +18,7 @@ import torch
 
 from a2p_backend.avatar.opengl_paint import Painter
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
-from a2p_backend.avatar.shading import Surface
+from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 
 _VERTEX_SHADER = """

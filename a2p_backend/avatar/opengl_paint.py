@@ -17,11 +17,11 @@ from a2p_backend.avatar.shading import (
     SHININESS,
     SKY,
     SOFTNESS,
-    Surface,
     lamp_directions,
     surroundings_depth,
     vertex_normals,
 )
+from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 
 _VERTEX_SHADER = """

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from a2p_backend.avatar.choice import choose_rasteriser
 from a2p_backend.avatar.figure import Figure
-from a2p_backend.avatar.rasteriser import choose_rasteriser
-from a2p_backend.avatar.shading import Surface
 from a2p_backend.avatar.studio import Studio
+from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.video import open_video
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if

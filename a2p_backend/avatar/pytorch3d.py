@@ -7,6 +7,8 @@ import importlib.util
 import torch
 
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
+from a2p_backend.avatar.shading import shade_supersampled
+from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 
 
@@ -43,6 +45,9 @@ class PyTorch3DRasteriser(Rasteriser):
             barycentrics=barycentrics[0, ..., 0, :] * seen[..., None],
             depth=depth[0, ..., 0] * seen,
         )
+
+    def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
+        return shade_supersampled(self, surface, vertices.to(self.device), camera)
 
 
 def _normalised_screen(vertices: torch.Tensor, camera: Camera) -> torch.Tensor:

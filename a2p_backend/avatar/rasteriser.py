@@ -1,22 +1,20 @@
 """Which triangle is seen at each pixel: one question, two back ends.
 
 `opengl` runs anywhere that an OpenGL driver does, in software if need be; `pytorch3d` runs on CUDA (and, at
-sizes of a test, on the CPU). Their answers are the same and are compared in a test.
+sizes of a test, on the CPU). Their answers are the same and are compared in a test. `choice` picks the one that
+works here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
+from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 from kinematics.errors import A2PError
-
-if TYPE_CHECKING:
-    from a2p_backend.avatar.shading import Surface
 
 
 class RasteriserError(A2PError):
@@ -52,6 +50,7 @@ class Rasteriser(ABC):
                 plane is undefined.
         """
 
+    @abstractmethod
     def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
         """The shaded mesh, anti-aliased: (H, W, 4) float32, linear colour times coverage, and coverage.
 
@@ -59,9 +58,6 @@ class Rasteriser(ABC):
             surface: a closed one: its faces may be left out where they are seen from behind.
             vertices: (V, 3) float32, world, metres.
         """
-        from a2p_backend.avatar.shading import shade_supersampled
-
-        return shade_supersampled(self, surface, vertices.to(self.device), camera)
 
     def close(self) -> None:  # noqa: B027 - not every rasteriser holds something
         """Gives back what the rasteriser holds for the calling thread."""
@@ -71,25 +67,3 @@ class Rasteriser(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def choose_rasteriser(name: str = "auto") -> Rasteriser:
-    """The rasteriser of that name; "auto" is PyTorch3D where it has CUDA, and OpenGL elsewhere.
-
-    Raises:
-        RasteriserError: it does not work here; says how to get one that does.
-    """
-    from a2p_backend.avatar import opengl, pytorch3d
-
-    has_cuda = torch.cuda.is_available()
-    if name == "pytorch3d" or (name == "auto" and has_cuda and pytorch3d.is_installed()):
-        if not pytorch3d.is_installed():
-            raise RasteriserError("PyTorch3D is not installed: pip install 'a2p[plate]'")
-        return pytorch3d.PyTorch3DRasteriser("cuda" if has_cuda else "cpu")
-    problem = opengl.why_unavailable()
-    if problem is None:
-        return opengl.OpenGLRasteriser()
-    remedy = "install an OpenGL driver (Debian, Ubuntu: apt install libegl1 libgl1-mesa-dri)"
-    if has_cuda:
-        remedy += " or the extra `plate` (pip install 'a2p[plate]')"
-    raise RasteriserError(f"OpenGL does not start here ({problem}), so no plate can be drawn: {remedy}")

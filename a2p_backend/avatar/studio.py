@@ -10,11 +10,9 @@ from torch.nn.functional import conv2d, grid_sample
 
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.shading import (
-    Surface,
     lamp_directions,
-    linear_from_srgb,
-    srgb_from_linear,
 )
+from a2p_backend.avatar.surface import Surface, linear_from_srgb, srgb_from_linear
 from kinematics.camera import Camera
 
 _FLOOR, _LINES = (0.70, 0.705, 0.71), (0.635, 0.642, 0.655)

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from a2p_backend.avatar import opengl, pytorch3d
+from a2p_backend.avatar.choice import choose_rasteriser
 from a2p_backend.avatar.figure import Figure
-from a2p_backend.avatar.rasteriser import RasteriserError, choose_rasteriser
-from a2p_backend.avatar.shading import Surface, shade_supersampled
+from a2p_backend.avatar.rasteriser import RasteriserError
+from a2p_backend.avatar.shading import shade_supersampled
+from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera, frame_figure
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.stage import to_blender_world

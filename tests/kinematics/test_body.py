@@ -10,11 +10,12 @@ import pytest
 
 import kinematics.actors.default
 from kinematics.body import Body, load_default_body
+from kinematics.body_file import BodyFileError, read_body_json
 from kinematics.errors import A2PError
 from kinematics.limits import LinearLimit, MinMaxLimit
 from kinematics.parameters import ParameterTransform
 from kinematics.pose import channels_from_local, forward_kinematics, global_states, local_from_global
-from kinematics.skeleton import BodyFileError, Skeleton, read_body_json
+from kinematics.skeleton import Skeleton
 from kinematics.skinning import mesh_from_legacy, skin, unskin
 
 BODY_JSON = Path(kinematics.actors.default.__file__).with_name("body.json")
