@@ -1,8 +1,8 @@
 """Which triangle is seen at each pixel: one question, two back ends.
 
 `opengl` runs anywhere that an OpenGL driver does, in software if need be; `pytorch3d` runs on CUDA (and, at
-sizes of a test, on the CPU). Their answers are the same and are compared in a test. `choice` picks the one that
-works here.
+sizes of a test, on the CPU). Their answers are the same and are compared in a test. `choice` picks the one
+that works here.
 """
 
 from __future__ import annotations
