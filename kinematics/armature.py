@@ -144,8 +144,11 @@ def posed_bone_matrices(body: Body, states: JointStates) -> FloatArray:
 
 
 def to_armature_space(points: FloatArray) -> FloatArray:
-    """Points (..., 3) in cm and skeleton axes, as metres in armature axes."""
-    in_armature: FloatArray = METRES_PER_CENTIMETRE * np.asarray(points, np.float64) @ ARMATURE_AXES.T
+    """Points (..., 3) in cm and skeleton axes, as metres in armature axes, in the precision that they have.
+
+    An armature that a take is placed on stands at the world's origin, so these are Blender's world axes too.
+    """
+    in_armature: FloatArray = points @ (METRES_PER_CENTIMETRE * ARMATURE_AXES.T).astype(points.dtype)
     return in_armature
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kinematics.armature import ARMATURE_AXES, METRES_PER_CENTIMETRE
 from kinematics.rotations import quaternion_conjugate, rotate
 
 if TYPE_CHECKING:
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 _ROOT = 1
 _SOLE_HEIGHT_CM = 6.0
 """Joints that rest no higher than this above the lowest one belong to the soles."""
-
-
-def to_blender_world(points: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """Skeleton space (..., 3), centimetres and Y up, to Blender's world, metres and Z up."""
-    return points @ (METRES_PER_CENTIMETRE * ARMATURE_AXES.T).astype(points.dtype)
 
 
 def place_on_stage(body: Body, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:

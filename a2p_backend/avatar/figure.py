@@ -8,11 +8,11 @@ import numpy as np
 
 from a2p_backend.avatar.clothes import COVERED, TROUSERS, make_clothes
 from a2p_backend.avatar.face_mask import MATT, SKIN, FaceMask
+from kinematics.armature import to_armature_space
 from kinematics.body import Body
 from kinematics.errors import A2PError
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.skinning import SkinnedMesh, joint_matrices, skin
-from kinematics.stage import to_blender_world
 
 _HEAD = "b_head"
 _CLAY = (0.66, 0.60, 0.55)
@@ -59,7 +59,7 @@ class Figure:
             head = joint_matrices(states, bind)[:, self._body.skeleton.index(_HEAD)].astype(np.float32)
             mask = self._mask.shape(face) @ head[:, :, :3].swapaxes(1, 2) + head[:, None, :, 3]
             vertices = np.concatenate([vertices, mask], axis=1)
-        return to_blender_world(vertices)
+        return to_armature_space(vertices)
 
     def _dress(self) -> None:
         skeleton, mesh = self._body.skeleton, self._mesh

@@ -14,9 +14,9 @@ from a2p_backend.avatar.figure import Figure
 from a2p_backend.avatar.rasteriser import RasteriserError
 from a2p_backend.avatar.shading import shade_supersampled
 from a2p_backend.avatar.surface import Surface
+from kinematics.armature import to_armature_space
 from kinematics.camera import Camera, frame_figure
 from kinematics.face_codes import FACE_CODE_NAMES
-from kinematics.stage import to_blender_world
 
 TRIANGLE = torch.tensor([[-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 2.0, 2.0]])
 ONE_FACE = torch.tensor([[0, 1, 2]])
@@ -32,7 +32,7 @@ def pinhole(width, height, focal):
 def test_back_ends_agree_on_the_default_body(body, gl, view):
     if not pytorch3d.is_installed():
         pytest.skip("needs the extra `plate`")
-    vertices = torch.from_numpy(to_blender_world(body.mesh.vertices))
+    vertices = torch.from_numpy(to_armature_space(body.mesh.vertices))
     faces = torch.from_numpy(np.asarray(body.mesh.faces).astype(np.int64))
     camera = frame_figure(view, 90, 120)
     ours = gl.rasterise(vertices, faces, camera)

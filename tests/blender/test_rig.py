@@ -12,11 +12,14 @@ from blender_addon import compat  # noqa: E402
 from blender_addon.scene import takes  # noqa: E402
 from blender_addon.scene.armature import build_armature, build_body_mesh  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
-from kinematics.armature import bone_rest  # noqa: E402
+from kinematics.armature import (
+    bone_rest,
+    to_armature_space,
+)
 from kinematics.body import Body, load_default_body  # noqa: E402
 from kinematics.errors import A2PError  # noqa: E402
 from kinematics.skinning import skin  # noqa: E402
-from kinematics.stage import place_on_stage, to_blender_world  # noqa: E402
+from kinematics.stage import place_on_stage  # noqa: E402
 from tests.blender.performances import (  # noqa: E402
     FACE_NAMES,
     action_curves,
@@ -75,7 +78,7 @@ def test_body_mesh_follows_as_skinning_says(clip: Path) -> None:
     got = np.empty(3 * len(body.mesh.vertices), np.float32)
     posed.data.vertices.foreach_get("co", got)
     states = body.global_states(place_on_stage(body, performance.pose)[1])
-    expected = to_blender_world(skin(body.mesh, states, body.bind_states()))
+    expected = to_armature_space(skin(body.mesh, states, body.bind_states()))
     moved_by_jaw = np.any(
         (body.mesh.indices == body.skeleton.index("b_jaw")) & (body.mesh.weights > 0), axis=1
     )

@@ -46,7 +46,9 @@ def test_bone_channels_rebuild_forward_kinematics(body: Body) -> None:
     pose = np.random.default_rng(2).normal(0.0, 0.8, (20, 104))
     motion = bone_motion(body, pose)
     expected = posed_bone_matrices(body, body.global_states(pose))
-    np.testing.assert_allclose(armature_matrices(bone_rest(body), motion), expected, atol=1e-6)  # rests are stored as float32
+    np.testing.assert_allclose(
+        armature_matrices(bone_rest(body), motion), expected, atol=1e-6
+    )  # rests are stored as float32
     assert (motion.rotation[1:] * motion.rotation[:-1]).sum(axis=-1).min() >= 0.0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinematics.armature import to_armature_space
 from kinematics.body import load_default_body
-from kinematics.stage import place_on_stage, to_blender_world
+from kinematics.stage import place_on_stage
 
 
 @pytest.fixture(scope="module")
@@ -61,5 +62,5 @@ def test_a_take_seen_from_behind_turns_round(body):
 def test_blender_axes():
     up, forward, left = np.eye(3)[[1, 2, 0]] * 100
     np.testing.assert_allclose(
-        to_blender_world(np.stack([up, forward, left])), [[0, 0, 1], [0, -1, 0], [1, 0, 0]]
+        to_armature_space(np.stack([up, forward, left])), [[0, 0, 1], [0, -1, 0], [1, 0, 0]]
     )
