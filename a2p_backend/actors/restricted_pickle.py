@@ -110,7 +110,7 @@ def open_checkpoint(path: Path, inert: Collection[str] = ()) -> Iterator[Any]:
     """
     with ExitStack() as opened:
         with _refusing(path):
-            if zipfile.is_zipfile(path):
+            if _begins_as_zip(path):
                 content = _read_zip(path, opened.enter_context(zipfile.ZipFile(path)), inert)
             else:
                 file = opened.enter_context(path.open("rb"))
@@ -164,6 +164,11 @@ def _refusing(path: Path) -> Iterator[None]:
 
 
 # Checkpoints
+
+
+def _begins_as_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
