@@ -1,0 +1,59 @@
+"""`a2p actors` and `a2p convert`, as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from a2p_backend.cli import app
+from a2p_backend.wire.performance import load_take
+from tests.released_folder import released
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("A2P_ACTORS", str(tmp_path / "actors"))
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_an_actor_is_added_shown_and_removed(tmp_path: Path) -> None:
+    files = released()
+    files.without = {"guide"}
+    source = files.write(tmp_path / "released")
+    added = run("actors", "add", "PXB184", "--from", source)
+    assert added.exit_code == 0, added.output
+    assert added.stdout.strip() == str(tmp_path / "actors" / "PXB184")
+    assert "warning: The body keeps its mean pose, for there is no checkpoints/guide/c1_pose" in added.stderr
+    assert "PXB184\tlip, face, body\t" in run("actors", "list").stdout
+    info = run("actors", "info", "PXB184").stdout
+    assert "licence     CC BY-NC 4.0" in info
+    assert "made from   assets/vq-wav2vec.pt (SHA-256 " in info
+    again = run("actors", "add", "PXB184", "--from", source)
+    assert (again.exit_code, "--replace" in again.stderr) == (2, True)
+    assert run("actors", "remove", "PXB184").exit_code == 0
+    assert run("actors", "info", "PXB184").exit_code == 2
+    assert run("actors", "remove", "default").exit_code == 2
+
+
+def test_fetch_names_the_released_actors_where_there_is_no_such_one() -> None:
+    result = run("actors", "fetch", "ABC")
+    assert (result.exit_code, "PXB184, RLW104, TXB805, GQS883" in result.stderr) == (2, True)
+
+
+def test_results_become_a_take_and_a_take_results(tmp_path: Path) -> None:
+    source, take, again = tmp_path / "results.npy", tmp_path / "take.npz", tmp_path / "again.npy"
+    motion = np.random.default_rng(0).standard_normal((2, 30, 104))
+    np.save(source, {"motions": motion})
+    result = run("convert", source, "-o", take, "--sample", 1, "--actor", "PXB184")
+    assert result.exit_code == 0, result.output
+    assert "holds no face" in result.stderr
+    np.testing.assert_array_equal(load_take(take).pose, motion[1].astype(np.float32))
+    assert run("convert", take, "--as-results", "-o", again).exit_code == 0
+    assert np.load(again, allow_pickle=True).item()["motions"].shape == (1, 30, 104)
+    assert run("convert", tmp_path / "absent.npy", "-o", take).exit_code == 2
