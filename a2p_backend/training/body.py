@@ -13,11 +13,12 @@ from torch import Tensor
 from a2p_backend.actors.statistics import Statistics
 from a2p_backend.motion.film_transformer import FiLMConfig
 from a2p_backend.motion.vq_codec import VQCodec
+from a2p_backend.training.alignment import align
 from a2p_backend.training.corpus import Corpus
 from a2p_backend.training.dataset import Batch
 from a2p_backend.training.denoising import DenoiserTrainer, Lengths
 from a2p_backend.training.loop import LoopConfig, Progress, fit
-from a2p_backend.training.scenes import Signal
+from a2p_backend.training.scenes import GUIDE_INTERVAL, Signal
 from a2p_backend.training.workshop import WORKSPACE, add_network, trained_codec
 from kinematics.body import Body, load_default_body
 
@@ -76,6 +77,11 @@ class _BodyTrainer(DenoiserTrainer):
         )
         self.config = config
         self.codec = codec
+        for layer in self.network.seqTransDecoder.stack:
+            align(layer.multihead_attn, layer.norm2, self.network.norm_cond, rate=1.0)
+            align(
+                layer.multihead_attn2, layer.norm2a, self.network.frame_norm_cond, rate=1.0 / GUIDE_INTERVAL
+            )
         self.feet = torch.from_numpy(feet_jacobian(body, corpus.statistics)).float()
 
     def guide(self, batch: Batch, rng: np.random.Generator) -> Tensor:

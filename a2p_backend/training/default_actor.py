@@ -25,20 +25,20 @@ from kinematics.face_codes import FACE_CODE_NAMES
 SCENES, MINUTES, SEED = 26, 104.0, 2026
 """The synthetic dataset."""
 
-DEFAULTS = ActorDefaults(face_guidance=1.5, body_guidance=1.5)
+DEFAULTS = ActorDefaults(face_guidance=1.25, body_guidance=1.5)
 
 _AUDIO_WIDTH = 2 * (LogMelConfig().bands + 1)
 _LONGEST = 600
 _LENGTHS = Lengths(shortest=64, longest=_LONGEST, frames=1600)
 
 CODEC = CodecTraining(
-    network=CodecConfig(codes=256, width=64, depth=4),
+    network=CodecConfig(codes=64, width=64, depth=4),
     loop=LoopConfig(steps=2500, learning_rate=1e-3, average_decay=0.99),
     batch=32,
 )
 GUIDE = GuideTraining(
     network=GuideConfig(
-        codes=256,
+        codes=64,
         width=64,
         layers=4,
         feed_forward=256,
@@ -53,7 +53,7 @@ GUIDE = GuideTraining(
 BODY = BodyTraining(
     network=FiLMConfig(
         104,
-        width=128,
+        width=136,
         layers=4,
         heads=4,
         feed_forward=256,
@@ -62,8 +62,9 @@ BODY = BodyTraining(
         max_audio_steps=_LONGEST,
         dropout=0.0,
     ),
-    loop=LoopConfig(steps=4500, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
+    loop=LoopConfig(steps=4000, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
     lengths=_LENGTHS,
+    velocity_weight=6.0,
 )
 FACE = FaceTraining(
     network=FiLMConfig(

@@ -13,11 +13,15 @@ from torch.nn import functional
 
 from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
 from a2p_backend.motion.vq_codec import VQCodec
+from a2p_backend.training.alignment import align
 from a2p_backend.training.corpus import Corpus, Heard
 from a2p_backend.training.dataset import Batch, MotionDataset
 from a2p_backend.training.loop import LoopConfig, Progress, Trainable, fit
-from a2p_backend.training.scenes import Signal
+from a2p_backend.training.scenes import GUIDE_INTERVAL, Signal
 from a2p_backend.training.workshop import WORKSPACE, add_network, trained_codec
+
+_LOST_STEPS = 24
+"""Audio steps that each group of the guide's convolutions takes from a clip, half at either end."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class _Guide(Trainable):
         self.config = config
         self.codec = codec
         self.network: GuideTransformer = GuideTransformer(config.network)
+        rate = GUIDE_INTERVAL / config.network.depth
+        for layer in self.network.seqTransDecoder.stack:
+            align(
+                layer.multihead_attn,
+                layer.norm2,
+                self.network.norm_cond,
+                rate,
+                shift=-_LOST_STEPS / 2 * config.network.audio_layers,
+            )
 
     def losses(self, rng: np.random.Generator) -> Mapping[str, Tensor]:
         seconds = int(rng.integers(self.config.shortest, self.config.longest + 1))
