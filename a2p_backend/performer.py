@@ -5,7 +5,7 @@
 
 The networks see at most 20 s at a time. A longer clip is covered by overlapping windows: the guide continues
 from the codes of the window before, and the denoisers' windows are denoised together
-(`a2p_backend.motion.sampler`).
+(`a2p_backend.motion.windows`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,8 @@ from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLES_PER_FRAME, Clip
 from a2p_backend.motion.diffusion import Diffusion, spacing_for
 from a2p_backend.motion.film_transformer import FiLMTransformer
-from a2p_backend.motion.sampler import (
-    SamplerState,
-    Window,
-    WindowBatch,
-    ddim,
-    equal_batches,
-    joint_denoiser,
-    lay_windows,
-)
+from a2p_backend.motion.sampler import SamplerState, sample
+from a2p_backend.motion.windows import Window, WindowBatch, equal_batches, joint_denoiser, lay_windows
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings
@@ -177,13 +170,17 @@ class _Stage:
             batches.append(WindowBatch(windows, partial(network.guided, conditions=conditions, scale=scale)))
         shape = (1, hearing.frames, network.config.features)
         noise = torch.randn(shape, generator=self._generator(stage)).to(self.actor.device)
-        diffusion = Diffusion.create(spacing_for(self.settings.steps))
+        solver = self.settings.solver
+        diffusion = Diffusion.create(spacing_for(solver.steps, solver.order))
 
         def on_step(state: SamplerState) -> None:
             self.on_progress(Progress(stage, state.done, state.total))
 
         denoiser = joint_denoiser(batches, self.cancelled)
-        return ddim(denoiser, noise, diffusion, on_step=on_step, cancelled=self.cancelled)[0].cpu().numpy()
+        motion = sample(
+            denoiser, noise, diffusion, order=solver.order, on_step=on_step, cancelled=self.cancelled
+        )
+        return motion[0].cpu().numpy()
 
     def _generator(self, stage: str) -> torch.Generator:
         """Each stage draws from its own stream, so that a change to one leaves the others' noise as it is."""

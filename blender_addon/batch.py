@@ -26,7 +26,7 @@ import numpy as np
 from a2p_backend.wire.endpoint import ENDPOINT_VARIABLE
 from a2p_backend.wire.performance import save_take
 from a2p_backend.wire.progress import OnProgress, Progress
-from a2p_backend.wire.settings import GenerateSettings, PlateSettings
+from a2p_backend.wire.settings import DEFAULT_PRESET, PRESETS, GenerateSettings, PlateSettings
 from kinematics.armature import bone_rest
 from kinematics.body import Body
 from kinematics.camera import frame_figure
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint", type=Path, help="endpoint file of the backend, if not the usual one")
     parser.add_argument("--actor", default=GenerateSettings.actor)
     parser.add_argument("--seed", type=int, default=GenerateSettings.seed)
-    parser.add_argument("--steps", type=int, default=GenerateSettings.steps, help="denoiser steps")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET)
     parser.add_argument(
         "--width", type=int, default=PlateSettings.width, help="of plate and pictures, pixels"
     )
@@ -86,7 +86,7 @@ def _produce(options: argparse.Namespace) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True)
     with reporter.timed("generate"):
         bpy.ops.a2p.generate(
-            clip=str(options.clip.resolve()), actor=options.actor, seed=options.seed, steps=options.steps
+            clip=str(options.clip.resolve()), actor=options.actor, seed=options.seed, preset=options.preset
         )
     rig = takes.find_rig(bpy.context)
     save_take(takes.attached_performance(rig.animation_data.action), out / "take.npz")

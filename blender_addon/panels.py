@@ -56,7 +56,15 @@ class A2P_PT_quality(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         column = _form(self.layout)
-        for name in ("steps", "face_guidance", "body_guidance", "top_p", "first_frame", "with_mesh"):
+        for name in (
+            "preset",
+            "steps",
+            "face_guidance",
+            "body_guidance",
+            "top_p",
+            "first_frame",
+            "with_mesh",
+        ):
             column.prop(context.scene.a2p, name)
 
 

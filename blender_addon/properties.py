@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 
 from a2p_backend.wire.settings import (
+    DEFAULT_PRESET,
     MAX_GUIDANCE,
     MAX_PLATE_SIDE,
     MAX_SEED,
     MAX_STEPS,
     MIN_PLATE_SIDE,
-    MIN_STEPS,
+    PRESETS,
     GenerateSettings,
     PlateSettings,
 )
@@ -19,6 +20,9 @@ from . import backend
 
 GUIDANCE_OF_ACTOR = -1.0
 """A guidance that stands for what the actor recommends."""
+
+STEPS_OF_PRESET = 0
+"""A number of steps that stands for the preset's own."""
 
 
 def suggest_actors(self: object, context: bpy.types.Context, text: str) -> list[str]:
@@ -47,11 +51,19 @@ class GenerationProperties:
         min=0,
         max=MAX_SEED,
     )
+    preset: bpy.props.EnumProperty(
+        name="Quality",
+        description="How many steps the motion is worked out in",
+        items=[
+            (name, name.capitalize(), f"{preset.steps} denoiser steps") for name, preset in PRESETS.items()
+        ],
+        default=DEFAULT_PRESET,
+    )
     steps: bpy.props.IntProperty(
         name="Steps",
-        description="Denoiser steps: more is slower and smoother",
-        default=GenerateSettings.steps,
-        min=MIN_STEPS,
+        description="Denoiser steps, where not those of the chosen quality; 0: those",
+        default=STEPS_OF_PRESET,
+        min=STEPS_OF_PRESET,
         max=MAX_STEPS,
     )
     face_guidance: bpy.props.FloatProperty(
@@ -92,7 +104,8 @@ def settings_of(source: GenerationProperties) -> GenerateSettings:
     return GenerateSettings(
         actor=source.actor,
         seed=source.seed,
-        steps=source.steps,
+        preset=source.preset,
+        steps=source.steps or None,
         face_guidance=None if source.face_guidance < 0.0 else _as_typed(source.face_guidance),
         body_guidance=None if source.body_guidance < 0.0 else _as_typed(source.body_guidance),
         top_p=_as_typed(source.top_p),

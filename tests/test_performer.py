@@ -7,7 +7,7 @@ import pytest
 
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
-from a2p_backend.motion.sampler import lay_windows
+from a2p_backend.motion.windows import lay_windows
 from a2p_backend.performer import perform
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings

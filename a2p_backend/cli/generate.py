@@ -17,7 +17,7 @@ from a2p_backend.cli.source import (
 )
 from a2p_backend.wire.client import read_clip
 from a2p_backend.wire.performance import save_take
-from a2p_backend.wire.settings import DEFAULT_ACTOR, GenerateSettings
+from a2p_backend.wire.settings import DEFAULT_ACTOR, DEFAULT_PRESET, PRESETS, GenerateSettings
 
 
 def generate(
@@ -25,9 +25,8 @@ def generate(
     out: Annotated[Path, typer.Option("--out", "-o", help="The take to write (.npz).")],
     actor: Annotated[str, typer.Option(help="Who performs; see `a2p actors list`.")] = DEFAULT_ACTOR,
     seed: Annotated[int, typer.Option(help="Another seed is another take.")] = GenerateSettings.seed,
-    steps: Annotated[
-        int, typer.Option(help="Denoiser steps: more is slower and smoother.")
-    ] = GenerateSettings.steps,
+    preset: Annotated[str, typer.Option(help=f"Time for exactness: {', '.join(PRESETS)}.")] = DEFAULT_PRESET,
+    steps: Annotated[int | None, typer.Option(help="Denoiser steps. Default: the preset's.")] = None,
     face_guidance: Annotated[float | None, typer.Option(help="Default: the actor's own.")] = None,
     body_guidance: Annotated[float | None, typer.Option(help="Default: the actor's own.")] = None,
     top_p: Annotated[float, typer.Option(help="Nucleus of the guide poses.")] = GenerateSettings.top_p,
@@ -35,7 +34,7 @@ def generate(
     device: DeviceOption = None,
 ) -> None:
     """Perform a recording and write the take."""
-    settings = GenerateSettings(actor, seed, steps, face_guidance, body_guidance, top_p)
+    settings = GenerateSettings(actor, seed, preset, steps, face_guidance, body_guidance, top_p)
     check_writable(out)
     recording = read_clip(clip)
     if backend:

@@ -55,23 +55,32 @@ def kept_steps(spacing: str, total: int = FULL_STEPS) -> tuple[int, ...]:
 
     `""` keeps all. `"ddimN"` keeps every k-th from 0 on, with the smallest integer k that gives exactly N.
     `"a,b,c"` cuts the steps into as many sections as there are counts, and keeps that many of each, evenly,
-    both ends included; so `"60"` is 60 steps from 0 to the last. Raises SpacingError.
+    both ends included; so `"60"` is 60 steps from 0 to the last. `"quadraticN"` keeps N whose square roots are
+    even, both ends included, so that they crowd where the motion is nearly clean. Raises SpacingError.
     """
     if not spacing:
         return tuple(range(total))
+    if spacing.startswith("quadratic"):
+        return _quadratic_steps(_count(spacing, spacing.removeprefix("quadratic")), total)
     if spacing.startswith("ddim"):
         return _strided_steps(_count(spacing, spacing.removeprefix("ddim")), total)
     counts = [_count(spacing, part.strip()) for part in spacing.split(",")]
     return _section_steps(counts, total)
 
 
-def spacing_for(steps: int) -> str:
-    """The spacing that takes `steps` steps: the released strided one where it exists, else an even one.
+def spacing_for(steps: int, order: int = 1) -> str:
+    """The spacing in which a solver of this order takes `steps` steps.
+
+    DDIM's is the released strided one where it exists, else an even one; higher orders take a quadratic one
+    (section 4.2 of the DDIM paper), since theirs are few steps, and an even one would leave the last of them,
+    down to the clean motion, far too long.
 
     Raises SpacingError below 2, where an even spacing would keep the clean end alone, and above 1000.
     """
     if not 2 <= steps <= FULL_STEPS:
         raise SpacingError(f"A motion takes 2 to {FULL_STEPS} diffusion steps, not {steps}.")
+    if order > 1:
+        return f"quadratic{steps}"
     try:
         kept_steps(f"ddim{steps}")
     except SpacingError:
@@ -95,6 +104,14 @@ def _strided_steps(count: int, total: int) -> tuple[int, ...]:
     raise SpacingError(
         f'No integer stride over {total} steps gives {count}; write "{count}" to space them evenly instead.'
     )
+
+
+def _quadratic_steps(count: int, total: int) -> tuple[int, ...]:
+    if not 2 <= count <= total:
+        raise SpacingError(f"A quadratic spacing keeps 2 to {total} steps, not {count}.")
+    roots = np.linspace(0.0, math.sqrt(total - 1), count)
+    # The squares of the first few may round to the same step: those then follow each other one by one.
+    return tuple(max(i, round(root * root)) for i, root in enumerate(roots.tolist()))
 
 
 def _section_steps(counts: list[int], total: int) -> tuple[int, ...]:

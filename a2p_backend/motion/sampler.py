@@ -1,18 +1,15 @@
-"""DDIM sampling of a motion, and of motions longer than the network's window.
+"""Sampling a motion from noise: DDIM, and DPM-Solver++(2M), which needs far fewer steps.
 
 A denoiser is any callable `denoise(x (B, T, C), step (B,) int64) -> x0 (B, T, C)`, conditions and guidance
-already inside. A long clip stays one tensor: at every step the network looks at overlapping windows of it,
-and what it says of the overlaps is cross-faded, so neighbouring windows agree at every step rather than
-being glued at the end.
+already inside.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +17,8 @@ from a2p_backend.motion.diffusion import Diffusion
 from a2p_backend.wire.progress import IsCancelled, raise_if
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
-
-GUIDE_INTERVAL = 30
-"""Frames between two guide poses; windows start on one, so that each sees its own guide poses in their
-places.
-"""
+Advance = Callable[[Tensor, Tensor, int], Tensor]
+"""(x at index, its x0, index) -> x at index - 1; all (B, T, C)."""
 
 
 def never() -> bool:
@@ -42,7 +36,31 @@ class SamplerState:
     x0: Tensor
 
 
-@torch.no_grad()
+def sample(
+    denoise: Denoiser,
+    noise: Tensor,
+    diffusion: Diffusion,
+    *,
+    order: int = 1,
+    initial: Tensor | None = None,
+    skip: int = 0,
+    on_step: Callable[[SamplerState], None] | None = None,
+    cancelled: IsCancelled = never,
+) -> Tensor:
+    """Samples a motion (B, T, C) deterministically from `noise` (B, T, C): the last step's x0.
+
+    order: 1 is DDIM, 2 is DPM-Solver++(2M). initial, skip: see `ddim_states`. `on_step` hears of every step.
+    Raises Cancelled, before the denoiser is called again, once `cancelled()` is true.
+    """
+    x0 = noise
+    advance = Multistep(diffusion) if order == 2 else diffusion.ddim_step
+    for state in _states(denoise, noise, diffusion, advance, None, initial, skip, cancelled):
+        x0 = state.x0
+        if on_step is not None:
+            on_step(state)
+    return x0
+
+
 def ddim_states(
     denoise: Denoiser,
     noise: Tensor,
@@ -61,6 +79,52 @@ def ddim_states(
     bound of |x0|. initial and skip: start from this motion (B, T, C), noised by `noise`, with the first
     `skip` steps left out.
     """
+
+    def advance(x: Tensor, x0: Tensor, index: int) -> Tensor:
+        return diffusion.ddim_step(x, x0, index, eta, step_noise() if step_noise is not None else None)
+
+    return _states(denoise, noise, diffusion, advance, clip, initial, skip, cancelled)
+
+
+class Multistep:
+    """Steps of DPM-Solver++(2M), the second-order multistep solver for networks that predict x0.
+
+    Lu et al., "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models" (2022),
+    algorithm 2. The x0 of the step before tells where x0 is heading; the first step and the last, which ends
+    on the clean motion, are DDIM's.
+    """
+
+    def __init__(self, diffusion: Diffusion) -> None:
+        alpha_bar = diffusion.alpha_bar
+        self._alpha, self._sigma = np.sqrt(alpha_bar), np.sqrt(1.0 - alpha_bar)
+        self._log_snr_half = np.log(self._alpha / self._sigma)
+        self._before: Tensor | None = None
+
+    def __call__(self, x: Tensor, x0: Tensor, index: int) -> Tensor:
+        """x at index - 1, from x at `index` and the network's x0; called with falling indices."""
+        if index == 0:
+            return x0
+        step = self._log_snr_half[index - 1] - self._log_snr_half[index]
+        heading = x0
+        if self._before is not None:
+            step_before = self._log_snr_half[index] - self._log_snr_half[index + 1]
+            heading = x0 + (x0 - self._before) * float(step / (2 * step_before))
+        self._before = x0
+        kept = float(self._sigma[index - 1] / self._sigma[index])
+        return kept * x - float(self._alpha[index - 1] * np.expm1(-step)) * heading
+
+
+@torch.no_grad()
+def _states(
+    denoise: Denoiser,
+    noise: Tensor,
+    diffusion: Diffusion,
+    advance: Advance,
+    clip: float | None,
+    initial: Tensor | None,
+    skip: int,
+    cancelled: IsCancelled,
+) -> Iterator[SamplerState]:
     if not 0 <= skip < len(diffusion):
         raise ValueError(f"skip is {skip}, of {len(diffusion)} steps")
     if (initial is None) != (skip == 0):
@@ -75,135 +139,5 @@ def ddim_states(
         x0 = denoise(x, step)
         if clip is not None:
             x0 = x0.clamp(-clip, clip)
-        x = diffusion.ddim_step(x, x0, index, eta, step_noise() if step_noise is not None else None)
+        x = advance(x, x0, index)
         yield SamplerState(done=total - index, total=total, sample=x, x0=x0)
-
-
-def ddim(
-    denoise: Denoiser,
-    noise: Tensor,
-    diffusion: Diffusion,
-    *,
-    on_step: Callable[[SamplerState], None] | None = None,
-    cancelled: IsCancelled = never,
-) -> Tensor:
-    """Samples a motion (B, T, C) deterministically from `noise` (B, T, C): the last step's x0.
-
-    `on_step` hears of every step. Raises Cancelled, before the denoiser is called again, once
-    `cancelled()` is true.
-    """
-    x0 = noise
-    for state in ddim_states(denoise, noise, diffusion, cancelled=cancelled):
-        x0 = state.x0
-        if on_step is not None:
-            on_step(state)
-    return x0
-
-
-@dataclass(frozen=True)
-class Window:
-    """Frames start (included) to stop (excluded) of a clip."""
-
-    start: int
-    stop: int
-
-    @property
-    def length(self) -> int:
-        return self.stop - self.start
-
-
-@dataclass(frozen=True)
-class WindowBatch:
-    """Windows of one length that are denoised in one call.
-
-    denoise takes x (W * B, length, C), window by window, and steps (W * B,).
-    """
-
-    windows: tuple[Window, ...]
-    denoise: Denoiser
-
-
-def lay_windows(
-    frames: int, longest: int = 600, overlap: int = 120, interval: int = GUIDE_INTERVAL
-) -> tuple[Window, ...]:
-    """Covers a clip of `frames` frames with overlapping windows.
-
-    A clip of up to `longest` frames is one window. Otherwise: as few windows as `longest` and `overlap`
-    (both multiples of `interval`) allow, spread evenly and starting on multiples of `interval`; neighbours
-    share at least `overlap` frames. All have the same length but the last, which may be shorter by less
-    than 2 * `interval`; none is shorter than (longest + overlap) / 2 - 2 * interval.
-    """
-    if frames < 1 or longest % interval or overlap % interval or not 0 < overlap < longest:
-        raise ValueError(f"no windows of {longest} frames overlapping by {overlap} over {frames} frames")
-    if frames <= longest:
-        return (Window(0, frames),)
-    count = math.ceil((frames - overlap) / (longest - overlap))
-    starts = [interval * math.ceil(i * (frames - overlap) / (count * interval)) for i in range(count)]
-    longest_stride = max(after - before for before, after in pairwise([*starts, frames - overlap]))
-    length = overlap + interval * math.ceil(longest_stride / interval)
-    return tuple(Window(start, min(start + length, frames)) for start in starts)
-
-
-def equal_batches(windows: Sequence[Window], size: int) -> list[tuple[Window, ...]]:
-    """Groups windows, in order, into batches of one length and at most `size` windows."""
-    batches: list[list[Window]] = []
-    for window in windows:
-        if batches and len(batches[-1]) < size and batches[-1][0].length == window.length:
-            batches[-1].append(window)
-        else:
-            batches.append([window])
-    return [tuple(batch) for batch in batches]
-
-
-def window_weights(windows: Sequence[Window]) -> list[Tensor]:
-    """The weight (length,) of each window's frames, float32; over the clip they add up to 1 everywhere.
-
-    Windows rise and fall as a squared sine over what they share with their neighbours, so the cross-fade
-    has no corner.
-    """
-    raw = []
-    for i, window in enumerate(windows):
-        frame = torch.arange(window.start, window.stop, dtype=torch.float64) + 0.5
-        weight = torch.ones_like(frame)
-        if i > 0:
-            weight *= _rise(frame - window.start, windows[i - 1].stop - window.start)
-        if i + 1 < len(windows):
-            weight *= _rise(window.stop - frame, window.stop - windows[i + 1].start)
-        raw.append(weight)
-    total = torch.zeros(max(window.stop for window in windows), dtype=torch.float64)
-    for window, weight in zip(windows, raw, strict=True):
-        total[window.start : window.stop] += weight
-    return [
-        (weight / total[window.start : window.stop]).float()
-        for window, weight in zip(windows, raw, strict=True)
-    ]
-
-
-def _rise(distance: Tensor, width: int) -> Tensor:
-    """Squared-sine ramp from 0 to 1 over `width` frames, 1 beyond."""
-    return torch.sin((distance / width).clamp(max=1.0) * (math.pi / 2)).square()
-
-
-def joint_denoiser(batches: Sequence[WindowBatch], cancelled: IsCancelled = never) -> Denoiser:
-    """One denoiser of a whole clip (B, T, C) from the denoisers of its windows.
-
-    Batches run one after another, so memory does not grow with the clip, and `cancelled` is asked before
-    each. A single window needs no weights: its own denoiser is returned.
-    """
-    windows = [window for batch in batches for window in batch.windows]
-    if len(windows) == 1:
-        return batches[0].denoise
-    weights = dict(zip(windows, window_weights(windows), strict=True))
-
-    def denoise(x: Tensor, step: Tensor) -> Tensor:
-        x0 = torch.zeros_like(x)
-        for batch in batches:
-            raise_if(cancelled)
-            stacked = torch.cat([x[:, window.start : window.stop] for window in batch.windows])
-            parts = batch.denoise(stacked, step.repeat(len(batch.windows)))
-            for window, part in zip(batch.windows, parts.split(len(x)), strict=True):
-                weight = weights[window].to(x.device, x.dtype)[:, None]
-                x0[:, window.start : window.stop] += weight * part
-        return x0
-
-    return denoise

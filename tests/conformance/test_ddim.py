@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from a2p_backend.motion.diffusion import Diffusion
-from a2p_backend.motion.sampler import ddim, ddim_states
+from a2p_backend.motion.sampler import ddim_states, sample
 
 from .diffusion_stub import SPACING, features_first, spacing_text, stub_denoiser, time_first
 
@@ -21,9 +21,8 @@ def _noise(golden) -> torch.Tensor:
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_final")
 def test_result(golden):
-    golden.check(
-        features_first(ddim(stub_denoiser, _noise(golden), _diffusion(golden))), atol=TOLERANCE, time_axis=-1
-    )
+    motion = sample(stub_denoiser, _noise(golden), _diffusion(golden))
+    golden.check(features_first(motion), atol=TOLERANCE, time_axis=-1)
 
 
 @pytest.mark.golden("ddim_stub.*", rf"{SPACING}_(?P<what>samples|last_sample|model_t_seen)")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -11,8 +13,17 @@ def test_section_counts_keep_both_ends_of_each_section():
     assert kept_steps("1,2", total=10) == (0, 5, 9)
 
 
+@pytest.mark.parametrize("count", [2, 15, 100, 1000])
+def test_quadratic_steps_crowd_at_the_clean_end(count):
+    steps = kept_steps(f"quadratic{count}")
+    strides = [after - before for before, after in pairwise(steps)]
+    assert (steps[0], steps[-1], len(steps)) == (0, 999, count)
+    assert min(strides) > 0
+    assert strides[0] == min(strides)
+
+
 @pytest.mark.parametrize(
-    "spacing", ["ddim", "ddim0", "ddim2000", "ddim-5", "fast", "10,,20", "0", "600,600", "²"]
+    "spacing", ["ddim", "quadratic1", "ddim0", "ddim2000", "ddim-5", "fast", "10,,20", "0", "600,600", "²"]
 )
 def test_impossible_spacings_are_refused(spacing):
     with pytest.raises(SpacingError):

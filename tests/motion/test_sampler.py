@@ -1,23 +1,10 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from a2p_backend.motion.diffusion import Diffusion
-from a2p_backend.motion.sampler import (
-    Window,
-    WindowBatch,
-    ddim,
-    ddim_states,
-    equal_batches,
-    joint_denoiser,
-    lay_windows,
-    window_weights,
-)
+from a2p_backend.motion.diffusion import Diffusion, cosine_betas, spacing_for
+from a2p_backend.motion.sampler import Multistep, ddim_states, sample
 from a2p_backend.wire.progress import Cancelled
 
 DIFFUSION = Diffusion.create("ddim10")
@@ -31,82 +18,6 @@ def _halved(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
     return 0.5 * x + 0.001 * step.view(-1, 1, 1)
 
 
-@given(
-    frames=st.integers(1, 20_000),
-    longest=st.sampled_from([120, 240, 600]),
-    overlap=st.sampled_from([30, 60, 90]),
-)
-def test_windows_cover_the_clip_and_none_is_short(frames, longest, overlap):
-    windows = lay_windows(frames, longest, overlap)
-    if frames <= longest:
-        assert windows == (Window(0, frames),)
-        return
-    assert (windows[0].start, windows[-1].stop) == (0, frames)
-    for before, after in pairwise(windows):
-        assert before.stop - after.start >= overlap
-        assert before.start < after.start
-    assert all(window.start % 30 == 0 for window in windows)
-    assert max(window.length for window in windows) <= longest
-    assert min(window.length for window in windows) >= (longest + overlap) / 2 - 60
-    assert len({window.length for window in windows[:-1]}) == 1
-    assert sum(window_weight.sum() for window_weight in window_weights(windows)) == pytest.approx(
-        frames, rel=1e-4
-    )
-
-
-def test_weights_add_up_to_one_and_have_no_step():
-    windows = lay_windows(700, longest=240, overlap=90)
-    total = torch.zeros(700)
-    for window, weight in zip(windows, window_weights(windows), strict=True):
-        whole = torch.zeros(700)
-        whole[window.start : window.stop] = weight
-        total += whole
-        assert whole.diff().abs().max() < 0.02
-    assert torch.allclose(total, torch.ones(700), atol=1e-6)
-
-
-def test_windows_that_agree_give_the_whole_clip():
-    """A denoiser that looks at one frame at a time says the same in every window."""
-    windows = lay_windows(200, longest=90, overlap=30)
-    batches = [WindowBatch(batch, _halved) for batch in equal_batches(windows, size=2)]
-    noise = _noise(200, batch=2)
-    joint = ddim(joint_denoiser(batches), noise, DIFFUSION)
-    assert torch.allclose(joint, ddim(_halved, noise, DIFFUSION), atol=1e-5)
-
-
-def test_windows_that_disagree_meet_without_a_seam():
-    windows = lay_windows(200, longest=120, overlap=60)
-    levels = [1.0, -1.0, 1.0][: len(windows)]
-    batches = [
-        WindowBatch((window,), lambda x, step, level=level: torch.full_like(x, level))
-        for window, level in zip(windows, levels, strict=True)
-    ]
-    motion = ddim(joint_denoiser(batches), _noise(200), DIFFUSION)
-    assert motion[0, 0, 0] == 1.0
-    assert motion.min() < -0.9
-    # A cut would jump by 2; a cross-fade of 60 frames moves by at most 2 * (pi / 2) / 60 a frame.
-    assert motion.diff(dim=1).abs().max() < 2 * (torch.pi / 2) / 60 + 1e-3
-
-
-def test_a_batch_keeps_its_clips_apart():
-    windows = lay_windows(200, longest=90, overlap=30)
-    batches = [WindowBatch(batch, _halved) for batch in equal_batches(windows, size=3)]
-    denoise = joint_denoiser(batches)
-    noise = _noise(200, batch=2)
-    step = torch.tensor([100, 900])
-    assert torch.allclose(denoise(noise, step), _halved(noise, step), atol=1e-6)
-
-
-def test_a_clip_of_one_window_takes_the_plain_path():
-    batch = WindowBatch(lay_windows(600), _halved)
-    assert joint_denoiser([batch]) is _halved
-
-
-def test_equal_batches_hold_one_length():
-    windows = [Window(0, 90), Window(60, 150), Window(120, 210), Window(180, 250)]
-    assert [len(batch) for batch in equal_batches(windows, size=2)] == [2, 1, 1]
-
-
 def test_cancelling_stops_before_the_next_call():
     calls = []
 
@@ -115,33 +26,20 @@ def test_cancelling_stops_before_the_next_call():
         return _halved(x, step)
 
     with pytest.raises(Cancelled):
-        ddim(denoise, _noise(20), DIFFUSION, cancelled=lambda: len(calls) >= 3)
+        sample(denoise, _noise(20), DIFFUSION, cancelled=lambda: len(calls) >= 3)
     assert calls == [900, 800, 700]
-
-
-def test_cancelling_stops_between_windows():
-    calls = []
-
-    def denoise(x, step):
-        calls.append(x.shape[1])
-        return x
-
-    batches = [WindowBatch((window,), denoise) for window in lay_windows(2000, longest=240, overlap=60)]
-    with pytest.raises(Cancelled):
-        ddim(joint_denoiser(batches, cancelled=lambda: len(calls) >= 2), _noise(2000), DIFFUSION)
-    assert len(calls) == 2
 
 
 def test_every_step_is_reported_in_order():
     reports = []
-    ddim(_halved, _noise(20), DIFFUSION, on_step=lambda state: reports.append((state.done, state.total)))
+    sample(_halved, _noise(20), DIFFUSION, on_step=lambda state: reports.append((state.done, state.total)))
     assert reports == [(done, 10) for done in range(1, 11)]
 
 
 def test_sampling_leaves_the_noise_and_no_gradients():
     noise = _noise(20)
     kept = noise.clone()
-    motion = ddim(_halved, noise.requires_grad_(), DIFFUSION)
+    motion = sample(_halved, noise.requires_grad_(), DIFFUSION)
     assert torch.equal(noise, kept)
     assert not motion.requires_grad
 
@@ -149,3 +47,60 @@ def test_sampling_leaves_the_noise_and_no_gradients():
 def test_skipping_needs_an_initial_motion():
     with pytest.raises(ValueError, match="initial"):
         next(ddim_states(_halved, _noise(20), DIFFUSION, skip=3))
+
+
+def _curved(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """Clean motion that depends on the noisy one in no simple way."""
+    return torch.tanh(1.5 * x + 0.3 * x.roll(1, dims=-1)) * (1.2 - step.view(-1, 1, 1) / 2000)
+
+
+def test_order_two_is_what_diffusers_computes():
+    diffusers = pytest.importorskip("diffusers")
+    diffusion = Diffusion.create(spacing_for(12, order=2))
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        trained_betas=cosine_betas(),
+        prediction_type="sample",
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        final_sigmas_type="zero",
+        lower_order_final=False,
+    )
+    scheduler.set_timesteps(timesteps=list(reversed(diffusion.steps.tolist())))
+    x = noise = _noise(20)
+    for step in scheduler.timesteps:
+        x = scheduler.step(_curved(x, step[None]), step, x).prev_sample
+    assert torch.allclose(sample(_curved, noise, diffusion, order=2), x, atol=1e-4)
+
+
+def test_the_second_order_solver_without_a_past_is_ddim():
+    for index in range(1, len(DIFFUSION)):
+        x, x0 = _noise(20), _halved(_noise(20), torch.tensor([500]))
+        stepped = Multistep(DIFFUSION)(x, x0, index)
+        assert torch.allclose(stepped, DIFFUSION.ddim_step(x, x0, index), rtol=1e-4, atol=1e-5)
+
+
+def _of_normal_data(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """The best denoiser there is of motions that are normally distributed with a deviation of a half."""
+    alpha_bar = torch.from_numpy(Diffusion.create().alpha_bar)[step].view(-1, 1, 1).float()
+    return alpha_bar.sqrt() * 0.25 * x / (0.25 * alpha_bar + 1 - alpha_bar)
+
+
+def test_order_two_needs_far_fewer_steps():
+    exact = sample(_of_normal_data, _noise(20), Diffusion.create())
+
+    def error(spacing: str, order: int) -> float:
+        motion = sample(_of_normal_data, _noise(20), Diffusion.create(spacing), order=order)
+        return float((motion - exact).square().mean().sqrt())
+
+    assert error(spacing_for(20, order=2), order=2) < error("ddim100", order=1) / 2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_skipped_steps_vary_a_motion_less(order):
+    initial = torch.ones(1, 20, 3)
+
+    def change(skip: int) -> float:
+        motion = sample(_curved, _noise(20), DIFFUSION, order=order, initial=initial, skip=skip)
+        return float((motion - initial).square().mean())
+
+    assert change(skip=8) < change(skip=4)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from a2p_backend.wire.settings import GenerateSettings, PlateSettings, SettingsError
+from a2p_backend.wire.settings import PRESETS, GenerateSettings, PlateSettings, Preset, SettingsError
 
 
 def test_settings_round_trip_through_json_objects() -> None:
@@ -25,6 +25,8 @@ def test_settings_round_trip_through_json_objects() -> None:
         {"face_guidance": "10"},
         {"actor": "../elsewhere"},
         {"actor": None},
+        {"preset": "fast"},
+        {"speaker": ["left"]},
         {"colour": "red"},
     ],
 )
@@ -40,4 +42,10 @@ def test_odd_sized_plate_is_refused() -> None:
 
 def test_actor_fills_in_only_what_was_left_open() -> None:
     resolved = GenerateSettings(face_guidance=0.0).resolved(face_guidance=4.0, body_guidance=3.0)
-    assert resolved == GenerateSettings(face_guidance=0.0, body_guidance=3.0)
+    assert resolved == GenerateSettings(steps=15, face_guidance=0.0, body_guidance=3.0)
+
+
+def test_steps_of_ones_own_go_with_the_presets_solver() -> None:
+    assert GenerateSettings().solver == PRESETS["standard"]
+    assert GenerateSettings(preset="draft", steps=11).solver == Preset(11, order=2)
+    assert GenerateSettings(preset="reference", steps=11).solver == Preset(11, order=1)
