@@ -1,4 +1,4 @@
-"""Starts a cross-attention so that every query looks at the memory rows of its own moment.
+"""Starts a cross-attention so that every query looks at the rows of its own moment.
 
 Queries and memory run at different rates (30 frames a guide pose, 7.5 audio steps a code), yet both are
 numbered 0, 1, 2, ... for the rotary code, so nothing at the start tells which rows belong together; on the
@@ -28,7 +28,11 @@ _FASTEST = 1.2  # radians a memory row, beyond which neighbours are told apart a
 
 @torch.no_grad()
 def align(
-    attention: Attention, query_norm: nn.LayerNorm, memory_norm: nn.LayerNorm, rate: float, shift: float = 0.0
+    attention: Attention,
+    query_norm: nn.LayerNorm,
+    memory_norm: nn.LayerNorm,
+    rate: float,
+    shift: float = 0.0,
 ) -> None:
     """Sets the projections of queries and keys so that query n attends to memory row rate * n + shift.
 
@@ -39,23 +43,22 @@ def align(
     pairs = width // 2
     frequencies = 10000.0 ** (-torch.arange(pairs) / pairs)
     apart = round(-math.log(rate) / math.log(10000.0) * pairs)  # query pair i = memory pair j + apart
-    usable = [j for j in range(pairs) if 0 <= j + apart < pairs and frequencies[j] < _FASTEST]
-    head = width // attention.heads
-    # The fastest usable frequencies tell neighbours apart, the next ones far rows; slower ones say nothing.
-    chosen = usable[: max(1, min(len(usable), head // 2))]
-
     for norm, gain in ((query_norm, _QUERY_GAIN), (memory_norm, 1.0)):
         norm.weight.fill_(gain)
         norm.bias.zero_()
         norm.bias[0::2] = _CONSTANT
-    scale = math.sqrt(_PEAK * math.sqrt(head) / (len(chosen) * _CONSTANT**2))
     query, key, _ = attention.in_proj_weight.chunk(3)
     query.zero_()
     key.zero_()
     attention.in_proj_bias[: 2 * width].zero_()
-    for start in range(0, width, head):
+    size = width // attention.heads
+    # The fastest usable pairs tell neighbours apart, the next ones far rows; slower ones say nothing.
+    usable = [j for j in range(pairs) if 0 <= j + apart < pairs and frequencies[j] < _FASTEST]
+    chosen = usable[: size // 2]
+    scale = math.sqrt(_PEAK * math.sqrt(size) / (len(chosen) * _CONSTANT**2))
+    for head in range(attention.heads):
         for place, j in enumerate(chosen):
-            row, i = start + 2 * place, j + apart
+            row, i = head * size + 2 * place, j + apart
             query[row, 2 * i] = query[row + 1, 2 * i + 1] = scale
             turn = float(frequencies[j]) * shift
             cos, sin = scale * math.cos(turn), scale * math.sin(turn)

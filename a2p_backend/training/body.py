@@ -78,10 +78,8 @@ class _BodyTrainer(DenoiserTrainer):
         self.config = config
         self.codec = codec
         for layer in self.network.seqTransDecoder.stack:
-            align(layer.multihead_attn, layer.norm2, self.network.norm_cond, rate=1.0)
-            align(
-                layer.multihead_attn2, layer.norm2a, self.network.frame_norm_cond, rate=1.0 / GUIDE_INTERVAL
-            )
+            align(layer.multihead_attn, layer.norm2, self.network.norm_cond, 1.0)
+            align(layer.multihead_attn2, layer.norm2a, self.network.frame_norm_cond, 1.0 / GUIDE_INTERVAL)
         self.feet = torch.from_numpy(feet_jacobian(body, corpus.statistics)).float()
 
     def guide(self, batch: Batch, rng: np.random.Generator) -> Tensor:
