@@ -7,7 +7,7 @@ must stand on two legs: names alone would make a person of a fox.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +66,10 @@ class _Match:
 
 def detect(rig: Rig, user_maps: Iterable[Family] = ()) -> Detection:
     """The best map for a rig. Maps of the user's own are tried first, then the known ones, then its shape."""
+    readings = list(names.readings(rig.names))
+    best: _Match | None = None
     for families in (tuple(user_maps), known_families()):
-        matches = [match for family in families if (match := _match(rig, family)) is not None]
+        matches = [_match(rig, family, reading) for family in families for reading in readings]
         best = max(matches, key=lambda match: match.rank, default=None)
         if best is not None and best.core >= _ENOUGH:
             return _judge(rig, best)
@@ -88,21 +90,12 @@ def _core_part(bones: Mapping[str, object]) -> float:
     return sum(slot in bones for slot in CORE) / len(CORE)
 
 
-def _match(rig: Rig, family: Family) -> _Match | None:
-    """The family's best match among the ways to read the rig's names."""
-    best: _Match | None = None
-    for reading in names.readings(rig.names):
-        bones, dropped = _hang_together(rig, family.find(rig.names, reading))
-        count = sum(map(len, bones.values()))
-        rank = (
-            round(_core_part(bones), 6),
-            family.key != _GENERIC,
-            count,
-            family.marked(rig.names),
-        )
-        if best is None or rank > best.rank:
-            best = _Match(family, bones, dropped, rank)
-    return best
+def _match(rig: Rig, family: Family, reading: Sequence[names.BoneName]) -> _Match:
+    bones, dropped = _hang_together(rig, family.find(rig.names, reading))
+    # A bone that constraints hold cannot be keyed: a control rig's controls go before its deform bones.
+    count = sum(bone not in rig.follows for chain in bones.values() for bone in chain)
+    rank = (_core_part(bones), family.key != _GENERIC, count, family.marked(rig.names))
+    return _Match(family, bones, dropped, rank)
 
 
 def _hang_together(

@@ -45,12 +45,12 @@ class Figure:
     @cached_property
     def hip_centre(self) -> FloatArray:
         """(3,) midway between the hip joints; the hips bone's head where there are no legs."""
-        return self._middle("thigh", "hips")
+        return self.middle("thigh", "hips")
 
     @cached_property
     def shoulder_centre(self) -> FloatArray:
         """(3,) midway between the shoulder joints; the last spine bone's head where there are no arms."""
-        return self._middle("upper_arm", "spine")
+        return self.middle("upper_arm", "spine")
 
     def length(self, *slots: str) -> float:
         """Along the heads of some slots; 0 where one is empty."""
@@ -102,15 +102,15 @@ class Figure:
         """The four fingers' slots that are filled, thumb apart."""
         return tuple(slot for finger in FINGERS if self.bones.get(slot := sided(finger, side)))
 
-    def _middle(self, limb: str, centre: str) -> FloatArray:
+    def middle(self, limb: str, centre: str) -> FloatArray:
+        """(3,) midway between both sides of a slot; without them, the last bone of a central slot."""
         points = [self.point(sided(limb, side)) for side in SIDES]
-        found = [point for point in points if point is not None]
-        if len(found) == 2:
-            middle: FloatArray = np.mean(found, axis=0)
+        if points[0] is not None and points[1] is not None:
+            middle: FloatArray = (points[0] + points[1]) / 2
             return middle
-        bones = self.bones.get(centre)
+        bones = self.bones.get(centre) or self.bones.get("hips")
         if not bones:
-            raise RigError(f"The rig's map has neither {centre} nor both of {limb}: add one of them.")
+            raise RigError("The map has no hips: fill that slot.")
         last: FloatArray = self.points[bones[-1]]
         return last
 

@@ -1,9 +1,9 @@
 """Bone maps: which bones fill the humanoid's slots, and the files that hold them.
 
-A map file is JSON: {"label": "Mixamo", "marks": ["mixamorig:"], "bones": {"hips": "Hips", ...}}. A slot's
-value is a bone's name, or a list of names for a chain; "a|b" offers alternatives; "{side}" stands for either
-side in any spelling ("Left", "_l", ".L"), and its slot is then written without one: "hand": "{side}Hand".
-Marks are parts of names that tell families apart whose bones are called alike.
+A map file is JSON: {"label": "Mixamo", "marks": ["mixamorig"], "sides": ["Left", "Right"], "bones": {"hips":
+"Hips", "hand": "{side}Hand", ...}}. A slot's value is a bone's name, or a list of names for a chain; "a|b"
+offers alternatives. A slot written without a side stands for both, "{side}" for their names. Marks are parts
+of names that tell families apart whose bones are called alike.
 """
 
 from __future__ import annotations
@@ -129,8 +129,9 @@ def read_map(path: str | Path) -> Family:
         raise MapError(f"The map {path} is not JSON: {error}.") from error
     try:
         slots: dict[str, tuple[tuple[str, ...], ...]] = {}
+        spelled = [str(side) for side in document.get("sides", SIDES)]
         for slot, value in document["bones"].items():
-            for key, chain in _expand(str(slot), value).items():
+            for key, chain in _expand(str(slot), value, spelled).items():
                 if key not in SLOTS:
                     raise MapError(f"The map {path} has the slot '{slot}', which is none of a humanoid's.")
                 if len(chain) > 1 and key.partition(".")[0] not in CHAIN_SLOTS:
@@ -138,7 +139,7 @@ def read_map(path: str | Path) -> Family:
                 slots[key] = chain
         marks = tuple(map(str, document.get("marks", ())))
         return Family(path.stem, str(document.get("label", path.stem)), slots, marks)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MapError(f"The map {path} needs an object 'bones' of slots and bone names.") from error
 
 
@@ -160,17 +161,13 @@ def save_map(path: str | Path, bone_map: BoneMap) -> None:
         raise MapError(f"The map {path} cannot be written: {error.strerror}.") from error
 
 
-def _expand(slot: str, value: Any) -> dict[str, tuple[tuple[str, ...], ...]]:
-    chain = [value] if isinstance(value, str) else list(value)
-    alternatives = [str(bone).split("|") for bone in chain]
+def _expand(slot: str, value: Any, spelled: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    chain = tuple(tuple(str(bone).split("|")) for bone in ([value] if isinstance(value, str) else value))
     if slot not in SIDED_SLOTS:
-        return {slot: tuple(map(tuple, alternatives))}
-    spelled = {"L": "Left", "R": "Right"}
+        return {slot: chain}
     return {
-        sided(slot, side): tuple(
-            tuple(name.replace(_SIDE, f"_{spelled[side]}_") for name in bone) for bone in alternatives
-        )
-        for side in SIDES
+        sided(slot, side): tuple(tuple(name.replace(_SIDE, word) for name in bone) for bone in chain)
+        for side, word in zip(SIDES, spelled, strict=True)
     }
 
 

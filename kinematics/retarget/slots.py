@@ -33,10 +33,10 @@ SIDED_SLOTS = (
 )
 
 CHAIN_SLOTS = frozenset(
-    {"spine", "neck", "clavicle", "thumb", *FINGERS}
+    {"hips", "spine", "neck", "clavicle", "thumb", *FINGERS}
     | {f"{limb}_twist" for limb in ("upper_arm", "forearm", "thigh", "shin")}
 )
-"""Slots that may hold more than one bone; `hand` and the others hold one."""
+"""Slots that may hold more than one bone; `hand` and the others hold one. Of several hips the first moves."""
 
 LIMBS = (("upper_arm", "forearm", "hand"), ("thigh", "shin", "foot"))
 """The two-bone limbs: upper bone, lower bone, end."""

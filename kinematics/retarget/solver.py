@@ -33,6 +33,7 @@ from kinematics.rotations import align_hemispheres, quaternion_conjugate, quater
 _HAND_TOLERANCE = 0.045
 """Of arm length: hands this near to where the source has them stay, for the sake of the arms' directions."""
 _LEVEL_PERCENTILE = 5.0
+"""How low feet usually come is a take's floor: captures have outliers below it."""
 _OFTEN = 0.1
 """Part of the planted frames in which a leg may be too short for its foot before the hips come down."""
 
@@ -165,8 +166,8 @@ class _Pose:
         self.carrier = {bone: self._carrier(bone) for bone in self.order}
         if not np.allclose(self.stretch, np.eye(3)):
             self._undo_stretch()
-        self.hip_centre = self._place_hips()
         self._points: dict[int, FloatArray] = {}
+        self._hips_path = self._place_hips(self._hip_centre())
 
     def _depth(self, bone: int) -> tuple[bool, int]:
         """Sorts bones after what they hang on; loose feet, and their toes, hang on legs."""
@@ -216,24 +217,36 @@ class _Pose:
             if bone in self.turns:
                 self.turns[bone] = quaternion_multiply(turn, self.turns[bone])
 
-    def _place_hips(self) -> FloatArray:
-        """(T, 3) the seen place of the middle between the hip joints."""
+    def _place_hips(self, centre: FloatArray) -> FloatArray:
+        """(T, 3) head of the hips bone that brings the middle between the hip joints to `centre`, as seen."""
+        bones = [self.target.bones[slot][0] for slot in ("thigh.L", "thigh.R") if slot in self.target.bones]
+        bones = [bone for bone in bones if bone in self.turns]
+        self._hips_path = np.zeros_like(centre)
+        if len(bones) < 2:
+            offset = self.rig.heads[self.hips] - self.shrink @ self.target.hip_centre
+            return centre @ self.shrink.T + rotate(self.turns[self.hips], offset)
+        # Other bones, a spine's among them, may be between hips and legs: where are the legs without a move?
+        middle = (self.point(bones[0]) + self.point(bones[1])) / 2
+        self._points.clear()
+        place: FloatArray = centre @ self.shrink.T - middle
+        return place
+
+    def _hip_centre(self) -> FloatArray:
+        """(T, 3) where the middle between the hip joints is to be seen."""
         task, up = self.task, self.target.up
         path = task.middle("thigh", "hips")
         rest, source_rest = self.target.hip_centre, task.facing @ task.origin.hip_centre
         place = rest + task.size * (path - source_rest)
-        ankles = [
-            (moved, point)
-            for side in SIDES
-            if (moved := task.moved(sided("foot", side))) is not None
-            and (point := self.target.point(sided("foot", side))) is not None
+        ankles = [figure.middle("foot", "hips") @ figure.up for figure in (self.target, task.origin)]
+        drops = [
+            moved @ up - point @ task.origin.up
+            for slot in (sided(slot, side) for slot in ("foot", "toe") for side in SIDES)
+            if (moved := task.moved(slot)) is not None and (point := task.origin.point(slot)) is not None
         ]
-        if ankles:
-            # Heights count from the ankles of a standing figure: a capture's rest pose may float anywhere.
-            lowest = np.min([moved @ up for moved, _ in ankles], axis=0)
-            level = np.percentile(lowest, _LEVEL_PERCENTILE)
-            ankle = np.mean([point @ up for _, point in ankles])
-            height = ankle + task.size * (path @ up - level)
+        if drops and "foot.L" in self.target.bones:
+            # Heights count from the ankles of the figure as it stands: a capture's rest pose may float.
+            floor = np.percentile(np.min(drops, axis=0), _LEVEL_PERCENTILE)
+            height = ankles[0] + task.size * (path @ up - floor - ankles[1])
             place = place + (height - place @ up)[:, None] * up
         return place
 
@@ -246,8 +259,7 @@ class _Pose:
     def _find_point(self, bone: int) -> FloatArray:
         heads = self.rig.heads
         if bone == self.hips:
-            offset = heads[bone] - self.shrink @ self.target.hip_centre
-            return self.hip_centre @ self.shrink.T + rotate(self.turns[bone], offset)
+            return self._hips_path
         carrier = self.loose.get(bone, self.carrier[bone])
         if carrier is None:
             return np.tile(heads[bone], (len(self.task.source), 1))
@@ -265,7 +277,7 @@ class _Pose:
         up, errors = self.target.up, []
         for contact in contacts:
             point, rest = self._slot_point(contact.slot), self.target.point(contact.slot)
-            if contact.slot.startswith("foot") and point is not None and rest is not None:
+            if point is not None and rest is not None:
                 errors.append(point[contact.start : contact.end] @ self.stretch.T @ up - rest @ up)
         if errors:
             self._move_hips(-np.median(np.concatenate(errors)) * up)
@@ -273,11 +285,11 @@ class _Pose:
     def start_at_rest(self) -> None:
         """Moves the whole take level so that it begins where the rig rests."""
         up = self.target.up
-        offset = self.target.hip_centre - self.hip_centre[0]
+        offset = self.stretch @ (self.rig.heads[self.hips] - self._hips_path[0])
         self._move_hips(offset - (offset @ up) * up)
 
     def _move_hips(self, offset: FloatArray) -> None:
-        self.hip_centre = self.hip_centre + offset
+        self._hips_path = self._hips_path + self.shrink @ offset
         self._points.clear()
 
     def plant_feet(self, contacts: tuple[Contact, ...]) -> None:

@@ -19,6 +19,7 @@ from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
 from kinematics.retarget.rig import Rig, RigError
 from kinematics.rotations import matrix_from_quaternion, quaternion_from_matrix, quaternion_multiply
+from kinematics.skeleton import Skeleton
 from kinematics.stage import place_on_stage
 
 
@@ -76,11 +77,25 @@ def source_from_body(body: Body, pose: npt.ArrayLike, fps: float) -> SourceMotio
 
 
 def rig_from_bvh(motion: BVHMotion) -> Rig:
-    """The skeleton of a BVH file: its rest is the pose of all-zero rotations."""
+    """The skeleton of a BVH file in its pose of all-zero rotations.
+
+    Some programs write bones that all point one way there, which is no figure: then the first frame serves.
+    """
     skeleton = motion.skeleton
     still = JointStates(skeleton.offsets, skeleton.pre_rotations, np.ones(len(skeleton)))
+    zero = _rig_in(skeleton, global_states(skeleton, still))
+    if len(motion.local.scale) == 0 or detect(zero).humanoid:
+        return zero
+    local = motion.local
+    first = JointStates(local.translation[0], local.rotation[0], local.scale[0])
+    posed = _rig_in(skeleton, global_states(skeleton, first))
+    return posed if detect(posed).humanoid else zero
+
+
+def _rig_in(skeleton: Skeleton, states: JointStates) -> Rig:
     rest = np.tile(np.eye(4), (len(skeleton), 1, 1))
-    rest[:, :3, 3] = global_states(skeleton, still).translation
+    rest[:, :3, :3] = matrix_from_quaternion(states.rotation)
+    rest[:, :3, 3] = states.translation
     return Rig(skeleton.names, skeleton.parents, rest)
 
 

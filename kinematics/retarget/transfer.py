@@ -72,8 +72,8 @@ def copied_turns(turns: Turns, target: Figure) -> dict[int, FloatArray]:
 
 def _copy(copied: dict[int, FloatArray], turns: Turns, target: Figure, slot: str) -> None:
     turn = turns.of_slot(slot)
-    if turn is not None and slot in target.bones:
-        copied[target.bones[slot][0]] = turn
+    if turn is not None:
+        copied.update(dict.fromkeys(target.bones.get(slot, ()), turn))
 
 
 def _along(figure: Figure, bones: tuple[int, ...]) -> FloatArray:
