@@ -17,15 +17,19 @@ app = typer.Typer(help="The installed actors.", no_args_is_help=True)
 
 @app.command("list")
 def list_actors() -> None:
-    """List the installed actors."""
-    from a2p_backend.actors.manifest import ActorManifest
+    """List the installed actors: name, networks, title."""
+    from a2p_backend.actors.manifest import ActorError, ActorManifest
     from a2p_backend.actors.registry import actor_folders, user_actors
 
     folders = actor_folders()
     if not folders:
         console.print(f"no actor is installed; put one into {user_actors()}", markup=False)
     for name, folder in sorted(folders.items()):
-        manifest = ActorManifest.read(folder)
+        try:
+            manifest = ActorManifest.read(folder)
+        except ActorError as error:
+            warn((str(error),))  # the others are there all the same
+            continue
         typer.echo(f"{name}\t{', '.join(manifest.networks)}\t{manifest.title}")
 
 
@@ -37,7 +41,6 @@ def info(name: Annotated[str, typer.Argument(help="The actor's name.")]) -> None
 
     folder = find_actor(name)
     manifest = ActorManifest.read(folder)
-    sizes = {part: (folder / entry.file).stat().st_size for part, entry in manifest.networks.items()}
     defaults = manifest.defaults
     rows = {
         "name": manifest.name,
@@ -45,7 +48,9 @@ def info(name: Annotated[str, typer.Argument(help="The actor's name.")]) -> None
         "licence": manifest.licence,
         "folder": str(folder),
         "audio": str(manifest.features.get("kind", "")),
-        "networks": ", ".join(f"{part} ({size / 1e6:.1f} MB)" for part, size in sizes.items()),
+        "networks": ", ".join(
+            f"{part} ({_size(folder / entry.file)})" for part, entry in manifest.networks.items()
+        ),
         "body": "its own" if manifest.body == "own" else "the default actor's",
         "face codes": ", ".join(manifest.face_codes),
         "guidance": f"face {defaults.face_guidance:g}, body {defaults.body_guidance:g}",
@@ -99,6 +104,12 @@ def remove(name: Annotated[str, typer.Argument(help="The actor's name.")]) -> No
     from a2p_backend.actors.released import remove_actor
 
     done(remove_actor(name), f"The actor {name} is deleted.", "`a2p actors list` shows the others.")
+
+
+def _size(path: Path) -> str:
+    return (
+        f"{path.stat().st_size / 1e6:.1f} MB" if path.exists() else "its file is missing: add the actor anew"
+    )
 
 
 def _tell(added: AddedActor) -> None:

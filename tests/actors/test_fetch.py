@@ -165,7 +165,9 @@ def released_archives(tmp_path: Path) -> Path:
 
 def serve_archives(server: Server, folder: Path) -> None:
     for path in folder.iterdir():
-        server.paths[f"/{path.name}"] = Misbehaviour(path.read_bytes(), drops_after=100_000)
+        half = path.stat().st_size // 2 + 1
+        drops = half if path.name == "PXB184_models.tar" else None
+        server.paths[f"/{path.name}"] = Misbehaviour(path.read_bytes(), drops_after=drops)
 
 
 def test_an_actor_is_fetched_from_a_mirror(server: Server, released_archives: Path) -> None:

@@ -34,8 +34,14 @@ def test_an_actor_is_added_shown_and_removed(tmp_path: Path) -> None:
     info = run("actors", "info", "PXB184").stdout
     assert "licence     CC BY-NC 4.0" in info
     assert "made from   assets/vq-wav2vec.pt (SHA-256 " in info
+    (tmp_path / "actors" / "PXB184" / "lip.safetensors").unlink()
+    assert "lip (its file is missing" in run("actors", "info", "PXB184").stdout
     again = run("actors", "add", "PXB184", "--from", source)
     assert (again.exit_code, "--replace" in again.stderr) == (2, True)
+    (tmp_path / "actors" / "PXB184" / "actor.json").write_text("{}")
+    damaged = run("actors", "list")
+    assert (damaged.exit_code, "is not a valid actor manifest" in damaged.stderr) == (0, True)
+    assert "default\t" in damaged.stdout
     assert run("actors", "remove", "PXB184").exit_code == 0
     assert run("actors", "info", "PXB184").exit_code == 2
     assert run("actors", "remove", "default").exit_code == 2
