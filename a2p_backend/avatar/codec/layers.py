@@ -36,11 +36,19 @@ class WeightNormed(nn.Module):
         lengths = [size if axis == out_axis else 1 for axis, size in enumerate(shape)]
         self.weight_g = nn.Parameter(self.weight_v.detach().norm().expand(lengths).clone())
         self.bias = nn.Parameter(torch.zeros(bias))
+        self.register_buffer("fused", None, persistent=False)
 
     @property
     def weight(self) -> Tensor:
         """The weight that the layer works with."""
+        if self.fused is not None:
+            return self.fused
         return self.weight_v * (self.weight_g / self.weight_v.norm())
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Computes the weight once and for all, for a layer that is not trained any further."""
+        self.fused = self.weight
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # Older checkpoints call the two by other names, and store the lengths flat.

@@ -201,7 +201,7 @@ class CodecAvatar(nn.Module):
         """(B, 1, 2048, 2048) light, before anything is done about seams."""
         return resize(self.small_shadow(pose, ao), self.config.texture_size)
 
-    def small_shadow(self, pose: Tensor, ao: Tensor | None) -> Tensor:
+    def small_shadow(self, pose: Tensor | None, ao: Tensor | None) -> Tensor:
         """The same at the network's own size."""
         if self.config.pose_to_shadow:
             return self.pose_to_shadow.small(pose)
