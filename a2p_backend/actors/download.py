@@ -114,7 +114,8 @@ def obtain(
             path.unlink()  # so that it is not taken for a good one next time
             failures.append(f"{address}: {str(error).rstrip('.')}")
             continue
-        checksums.pin(archive.file, known or sha256_of(path))
+        if known is None:
+            checksums.pin(archive.file, sha256_of(path))
         return
     raise DownloadError(
         f"{archive.file}, {archive.contents}, could not be had ({'; '.join(failures)}); try again later, or "

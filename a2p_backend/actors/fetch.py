@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def fetch_actor(
     checksums = Checksums(user_actors() / CHECKSUMS_NAME)
     wanted = {kind: archive.of(name) for kind, archive in archives().items()}
     if from_dir is not None:
-        wanted = {kind: archive for kind, archive in wanted.items() if (from_dir / archive.file).is_file()}
+        wanted = _archives_in(from_dir, wanted)
         if not wanted:
             return add_released_actor(name, from_dir, replace=replace, on_step=on_step)
     notes = []
@@ -83,6 +83,18 @@ def fetch_actor(
     return dataclasses.replace(added, notes=(*notes, *added.notes))
 
 
+def _archives_in(folder: Path, wanted: Mapping[ArchiveName, Archive]) -> dict[ArchiveName, Archive]:
+    """The archives that the folder holds: none at all, or at least those that every actor needs."""
+    found = {kind: archive for kind, archive in wanted.items() if (folder / archive.file).is_file()}
+    for kind, archive in wanted.items():
+        if found and kind not in found and kind not in DISPENSABLE:
+            raise DownloadError(
+                f"{folder} holds {next(iter(found.values())).file} but not {archive.file}, "
+                f"{archive.contents}: get it from {archive.addresses[-1]}."
+            )
+    return found
+
+
 def _take(archive: Archive, path: Path, checksums: Checksums, use: Callable[[Path], None]) -> None:
     """Uses an archive that was fetched by hand, once it is the known one."""
     known, found = checksums.of(archive.file), sha256_of(path)
@@ -92,7 +104,8 @@ def _take(archive: Archive, path: Path, checksums: Checksums, use: Callable[[Pat
             f"or delete its line in {checksums.path} if a new one was released."
         )
     use(path)
-    checksums.pin(archive.file, found)
+    if known is None:
+        checksums.pin(archive.file, found)
 
 
 def _unpack_into(folder: Path, members: tuple[str, ...], archive: Path) -> None:

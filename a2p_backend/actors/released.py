@@ -92,7 +92,7 @@ def add_released_actor(
         raise ActorError(f"{name!r} cannot name an actor: use letters, digits, dots, dashes, underscores.")
     home = user_actors()
     target = home / name
-    if name in actor_folders() and not (replace and target.is_dir()):
+    if (name in actor_folders() or target.exists()) and not (replace and target.is_dir()):
         raise ActorError(f"An actor {name} is there already: choose another name, or say --replace.")
     files = ReleasedFolder.find(source, name)
     home.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ class _Conversion:
             features=features.entry,
             networks=networks,
             body="own" if own_body else "default",
-            sources={str(path.relative_to(self.files.root)): _sha256(path) for path in self.used},
+            sources={path.relative_to(self.files.root).as_posix(): _sha256(path) for path in self.used},
         )
         return manifest, tuple(self.notes)
 

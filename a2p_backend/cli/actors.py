@@ -76,7 +76,7 @@ def add(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="PXB184, RLW104, TXB805, GQS883, or all.")],
+    name: Annotated[str, typer.Argument(help="PXB184, RLW104, TXB805, GQS883, or all that are missing.")],
     from_dir: Annotated[
         Path | None, typer.Option(help="A folder with the archives; nothing is downloaded.")
     ] = None,
@@ -89,8 +89,10 @@ def fetch(
     with loading("Loading the networks' library"):
         from a2p_backend.actors.addresses import RELEASED_ACTORS
         from a2p_backend.actors.fetch import downloads, fetch_actor
+        from a2p_backend.actors.registry import actor_folders
 
-    for actor in RELEASED_ACTORS if name == "all" else (name,):
+    missing = [actor for actor in RELEASED_ACTORS if replace or actor not in actor_folders()]
+    for actor in missing if name == "all" else (name,):
         with StageBars() as bars:
             added = fetch_actor(actor, from_dir=from_dir, mirror=mirror, replace=replace, on_progress=bars)
         _tell(added)

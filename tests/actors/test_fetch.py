@@ -192,6 +192,11 @@ def test_an_actor_is_fetched_from_a_folder(released_archives: Path, tmp_path: Pa
         file.write(b"changed")
     with pytest.raises(DownloadError, match=r"another checksum than the asset_models\.tar"):
         fetch_actor("PXB184", from_dir=released_archives, replace=True)
+    (released_archives / "asset_models.tar").unlink()
+    with pytest.raises(
+        DownloadError, match=r"holds PXB184_models\.tar but not asset_models\.tar, .*get it from"
+    ):
+        fetch_actor("PXB184", from_dir=released_archives, replace=True)
     shutil.rmtree(released_archives)
     fetch_actor("PXB184", from_dir=tmp_path / "source", replace=True)  # what was unpacked by hand
     with pytest.raises(ActorError, match="No released actor is called 'ABC123'"):

@@ -248,6 +248,9 @@ def test_names_and_folders_that_do_not_serve(tmp_path: Path) -> None:
     add_released_actor("PXB184", source, replace=True)
     assert remove_actor("PXB184") == user_actors() / "PXB184"
     assert not any(user_actors().iterdir())
+    (user_actors() / "PXB184").mkdir()  # a folder of the user's own
+    with pytest.raises(ActorError, match="is there already"):
+        add_released_actor("PXB184", source)
     for name in ("PXB184", "default", "..", ""):
         with pytest.raises(ActorError, match="was added"):
             remove_actor(name)
