@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,10 +147,6 @@ class _Resuming:
     partial: Path
     on_progress: OnProgress
     pauses: tuple[float, ...]
-    _stem: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._stem = self.partial.name.removesuffix(".partial")
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         import requests
@@ -208,7 +204,7 @@ class _Resuming:
     def _receive(self, response: requests.Response, start: int, total: int | None) -> None:
         import urllib3
 
-        come = start
+        come, stage = start, self.partial.name.removesuffix(".partial")
         with self.partial.open("r+b" if start else "wb") as file:
             file.seek(start)
             file.truncate()
@@ -218,7 +214,7 @@ class _Resuming:
                     if come > (total or MAX_BYTES):
                         raise DownloadError("more was sent than was announced")
                     file.write(chunk)
-                    self.on_progress(Progress(self._stem, come, total or 0))
+                    self.on_progress(Progress(stage, come, total or 0))
             except urllib3.exceptions.HTTPError as error:
                 raise _Interrupted(f"the connection ended after {come} bytes") from error
         if total is not None and come < total:

@@ -61,8 +61,8 @@ OnStep = Callable[[str], None]
 """Hears what is being done."""
 
 _FROZEN_AUDIO, _FROZEN_LIP = "audio_model.", "lip_model."
-_PASSED_OVER = ("torch", "omegaconf", "fairseq")
-"""Libraries whose objects lie in released files beside what is needed: schedulers, optimisers, settings."""
+_PASSED_OVER = ("torch", "fairseq", "omegaconf", "yacs", "fvcore", "easydict", "pathlib")
+"""Libraries whose objects may lie in released files beside what is needed: schedulers, meters, settings."""
 
 
 @dataclass(frozen=True)
