@@ -108,8 +108,10 @@ def _hang_together(
         above = next((kept[name] for name in slots_above(slot) if name in kept), ())
         chain: list[int] = []
         for bone in bones.get(slot, ()):
-            carrier = chain[-1:] or above[:1]
-            if not carrier or rig.is_carried_by(bone, carrier[0]) or _is_loose_end(rig, slot, bone):
+            # A spine may turn about its middle, where the hips carry both ends of it.
+            carriers = (*chain[-1:], *above) if slot == "spine" or not chain else chain[-1:]
+            held = any(rig.is_carried_by(bone, carrier) for carrier in carriers)
+            if held or not carriers or _is_loose_end(rig, slot, bone):
                 chain.append(bone)
         if chain:
             kept[slot] = tuple(chain)

@@ -28,6 +28,7 @@ class Rig:
     deforms: (J,) bool, the bones that move skin, where that is known.
     follows: for bones that constraints make follow another bone instead of their parent, that bone.
     unturned: bones that move with their parent but do not turn with it.
+    joined: bones whose head cannot leave their parent's tail (Blender: `bone.use_connect`).
 
     Raises RigError where the parts do not fit each other or hold numbers that are not finite.
     """
@@ -40,6 +41,7 @@ class Rig:
     deforms: BoolArray | None = None
     follows: Mapping[int, int] = field(default_factory=dict)
     unturned: frozenset[int] = frozenset()
+    joined: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         count = len(self.names)

@@ -55,8 +55,8 @@ class RigMotion:
     """What to key: T frames of M bones, as deltas from rest in each bone's own axes.
 
     names: (M,), parents before children. rotation: (T, M, 4) w x y z, neighbouring frames in one hemisphere.
-    locations: (T, 3) of the few bones that also move: the hips, and feet that no leg carries; rig's unit.
-    All other bones stay in their rest pose.
+    locations: (T, 3) of the few bones that move, in the rig's unit: the hips, or what carries them where they
+    are joined to it, and feet that no leg carries. All other bones stay in their rest pose.
     """
 
     names: tuple[str, ...]
@@ -354,6 +354,12 @@ class _Pose:
         self._turn_segment(limb[1], result.lower)
         self._points.clear()
 
+    def _mover(self, bone: int) -> int:
+        """What moves when a bone is to move: itself, or the first above that is not joined to its parent."""
+        chain = (bone, *self.rig.carriers(bone))
+        still = (mover for mover in chain if mover == bone or mover not in self.turns)
+        return next((mover for mover in still if mover not in self.rig.joined), bone)
+
     def motion(self) -> RigMotion:
         """The turns as rotations from rest in the bones' own axes, and the locations of what moves."""
         rest, heads = self.rig.rest_rotations, self.rig.heads
@@ -370,6 +376,8 @@ class _Pose:
             if bone == self.hips or bone in self.loose:
                 offset = self.point(bone) if carrier is None else self.point(bone) - self.point(carrier)
                 step = heads[bone] if carrier is None else heads[bone] - heads[carrier]
-                locations[self.rig.names[bone]] = rotate(to_bone, rotate(back, offset) - step)
+                mover = self._mover(bone)
+                to_mover = quaternion_conjugate(rest[mover])
+                locations[self.rig.names[mover]] = rotate(to_mover, rotate(back, offset) - step)
         names = tuple(self.rig.names[bone] for bone in self.order)
         return RigMotion(names, rotation, locations, self.task.source.fps)

@@ -209,6 +209,18 @@ def test_controls_that_follow_others_are_led_by_them():
     np.testing.assert_allclose(led, straight, atol=1e-9)
 
 
+def test_hips_joined_to_the_root_move_with_it():
+    rig, bone_map = figure(Build(rolled=True))
+    joined = Rig(rig.names, rig.parents, rig.rest, joined=frozenset({rig.index(bone_map["hips"][0])}))
+    motion = retarget(take(), joined, bone_map)
+    assert list(motion.locations) == [bone_map["root"][0]]
+    hips = (
+        points(applied(each, rig), rig, bone_map, "hips")
+        for each in (motion, retarget(take(), rig, bone_map))
+    )
+    np.testing.assert_allclose(*hips, atol=1e-9)
+
+
 def test_bones_that_do_not_turn_with_their_parent():
     rig, bone_map = figure(Build())
     head = rig.index(bone_map["head"][0])
