@@ -24,7 +24,7 @@ _HAND_PERCENTILE = 99.0
 class Fidelity:
     """limb_direction_mean_deg, limb_direction_p99_deg: between the directions of arms' and legs' bones.
     hand_error_arm_fraction: how far hands are, seen from between the shoulders, from where the source has
-    them, in arm lengths; 99th percentile.
+    them, as a part of `Figure.arm_span`; 99th percentile.
     foot_slide_cm: the farthest that a foot moves level while it stands, on a figure of human size.
     max_step_deg: the largest turn of a bone in one frame, where the source's bones do not jump.
     """
@@ -90,12 +90,12 @@ def _hand_error(task: Task, points: FloatArray) -> float:
     middle, source_middle = (shoulders[0] + shoulders[1]) / 2, task.middle("upper_arm", "spine")
     errors = []
     for side in SIDES:
-        arm = [sided(slot, side) for slot in ("upper_arm", "forearm", "hand")]
+        arm = (sided("upper_arm", side), sided("forearm", side), sided("hand", side))
         hand, moved = _path(task, points, arm[2]), task.moved(arm[2])
-        length, source_length = task.target.length(*arm), task.origin.length(*arm)
-        if hand is None or moved is None or not length or not source_length:
+        if hand is None or moved is None:
             continue
-        apart = (hand - middle) / length - (moved - source_middle) / source_length
+        spans = task.target.arm_span(arm), task.origin.arm_span(arm)
+        apart = (hand - middle) / spans[0] - (moved - source_middle) / spans[1]
         errors.append(np.linalg.norm(apart, axis=1))
     return float(np.percentile(np.concatenate(errors), _HAND_PERCENTILE)) if errors else 0.0
 

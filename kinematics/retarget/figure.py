@@ -64,6 +64,16 @@ class Figure:
         lengths = [self.length(*(sided(slot, side) for slot in slots)) for side in SIDES]
         return float(np.mean([length for length in lengths if length] or [0.0]))
 
+    def arm_span(self, arm: tuple[str, str, str]) -> float:
+        """From between the shoulders over shoulder and elbow to the wrist.
+
+        Lengths by which hands are compared: outstretched arms and folded hands then agree for any width of
+        shoulders.
+        """
+        shoulder = self.point(arm[0])
+        across = 0.0 if shoulder is None else float(np.linalg.norm(shoulder - self.shoulder_centre))
+        return across + self.length(*arm)
+
     @cached_property
     def up(self) -> FloatArray:
         """(3,) from the hips to the head, or the rig's axis along that: bent backs do not tilt floors."""

@@ -324,7 +324,7 @@ class _Pose:
     def reach_hands(self) -> None:
         """Brings hands to where the source's are, seen from between the shoulders, in arm lengths."""
         for limb, error in self._hand_errors().items():
-            length = self.target.length(*limb)
+            length = self.target.arm_span(limb)
             size = np.linalg.norm(error, axis=1, keepdims=True)
             part = np.maximum(0.0, 1.0 - _HAND_TOLERANCE * length / np.maximum(size, 1e-12))
             self._reach(limb, self._head(limb[2]) + (part * error) @ self.shrink.T)
@@ -338,7 +338,7 @@ class _Pose:
         source_middle = self.task.middle("upper_arm", "spine")
         errors = {}
         for arm in arms:
-            size = self.target.length(*arm) / self.task.origin.length(*arm)
+            size = self.target.arm_span(arm) / self.task.origin.arm_span(arm)
             moved = self.task.moved(arm[2])
             assert moved is not None
             hand = (self._head(arm[2]) - middle) @ self.stretch.T

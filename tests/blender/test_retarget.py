@@ -1,0 +1,148 @@
+"""Real rigs as Blender imports them: found, driven, and where Blender says that their bones then are."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from kinematics.retarget.detection import detect
+from kinematics.retarget.fidelity import measure
+from kinematics.retarget.rig import Rig, pose_matrices
+from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.source import source_from_rig
+from tests.retarget.figures import talk
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the shared test data is not at {DATA}")
+
+RIGS = {
+    "m2m_human-male.glb": "unreal",
+    "m2m_human-zombie.glb": "unreal",
+    "mpfb_mixamo_female.glb": "mixamo",
+    "mpfb_game_engine_ue_names.fbx": "mpfb_game_engine",
+    "geneva_v2_tpose_final.fbx": "talking_with_hands",
+    "robot_expressive.glb": "generic",
+    "vrm0_example.vrm": "unity_humanoid",
+    "rigify_human_metarig.blend": "rigify_metarig",
+}
+
+
+def load(path: Path, folder: Path) -> bpy.types.Object | None:
+    """The armature of a file, in rest and without its motion."""
+    before = set(bpy.data.objects)
+    if path.suffix == ".vrm":
+        path = Path(shutil.copy(path, folder / "vrm.glb"))
+    if path.suffix == ".glb":
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    elif path.suffix == ".fbx":
+        bpy.ops.import_scene.fbx(filepath=str(path))
+    else:
+        with bpy.data.libraries.load(str(path)) as (there, here):
+            here.objects = there.objects
+        for appended in here.objects:
+            bpy.context.scene.collection.objects.link(appended)
+    added = set(bpy.data.objects) - before
+    return next((added_one for added_one in added if added_one.type == "ARMATURE"), None)
+
+
+def described(armature: bpy.types.Object) -> Rig:
+    bones = list(armature.data.bones)
+    number = {bone.name: position for position, bone in enumerate(bones)}
+    return Rig(
+        names=tuple(number),
+        parents=np.array([number[bone.parent.name] if bone.parent else -1 for bone in bones]),
+        rest=np.array([bone.matrix_local for bone in bones]),
+        to_world=np.array(armature.matrix_world),
+        tails=np.array([bone.tail_local for bone in bones]),
+        deforms=np.array([bone.use_deform for bone in bones]),
+        unturned=frozenset(number[bone.name] for bone in bones if not bone.use_inherit_rotation),
+        joined=frozenset(number[bone.name] for bone in bones if bone.use_connect),
+    )
+
+
+def rest(armature: bpy.types.Object) -> None:
+    if armature.animation_data:
+        armature.animation_data_clear()
+    for bone in armature.pose.bones:
+        bone.matrix_basis.identity()
+
+
+def matrices(armature: bpy.types.Object) -> np.ndarray:
+    """(J, 4, 4) in armature space, copied: Blender's own change with the pose."""
+    return np.array([bone.matrix for bone in armature.pose.bones])
+
+
+def blender_matrices(armature: bpy.types.Object, motion, frames) -> np.ndarray:
+    found = []
+    for frame in frames:
+        for column, name in enumerate(motion.names):
+            bone = armature.pose.bones[name]
+            bone.rotation_mode = "QUATERNION"
+            bone.rotation_quaternion = motion.rotation[frame, column]
+        for name, values in motion.locations.items():
+            armature.pose.bones[name].location = values[frame]
+        bpy.context.view_layer.update()
+        found.append(matrices(armature))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("file", "family"), RIGS.items(), ids=RIGS)
+def test_a_real_rig_is_found_and_driven(file, family, tmp_path):
+    armature = load(DATA / "rigs" / file, tmp_path)
+    rest(armature)
+    rig, source = described(armature), talk(30)
+    found = detect(rig)
+    assert (found.family, found.humanoid) == (family, True)
+    assert found.confidence >= 0.8
+
+    motion = retarget(source, rig, found.bone_map)
+    expected = pose_matrices(rig, *motion.channels(rig))
+    frames = [0, 13, 29]
+    mapped = [rig.index(name) for name in motion.names]
+    size = np.ptp(rig.heads, axis=0).max()
+    places = blender_matrices(armature, motion, frames)[:, mapped, :3, 3]
+    np.testing.assert_allclose(places, expected[frames][:, mapped, :3, 3], atol=1e-5 * size)
+
+    fidelity = measure(source, rig, found.bone_map, expected)
+    assert fidelity.limb_direction_mean_deg < 2
+    assert fidelity.limb_direction_p99_deg < 6
+    assert fidelity.max_step_deg < 60
+
+    options = RetargetOptions(plant_feet=True, reach_hands=True)
+    motion = retarget(source, rig, found.bone_map, options)
+    fidelity = measure(source, rig, found.bone_map, pose_matrices(rig, *motion.channels(rig)))
+    assert fidelity.hand_error_arm_fraction < 0.05
+    assert fidelity.foot_slide_cm < 1
+    assert fidelity.max_step_deg < 60
+
+
+def test_a_fox_is_no_humanoid(tmp_path):
+    found = detect(described(load(DATA / "rigs" / "m2m_fox-fox.glb", tmp_path)))
+    assert not found.humanoid
+    assert found.confidence < 0.2
+    assert any("by hand" in reason for reason in found.reasons)
+
+
+def test_a_captured_fbx_goes_to_another_rig(tmp_path):
+    capture = load(DATA / "motion" / "cmu_91_48.fbx", tmp_path)
+    first, last = map(int, capture.animation_data.action.frame_range)
+    posed = []
+    for frame in range(first, last + 1, 4):
+        bpy.context.scene.frame_set(frame)
+        posed.append(matrices(capture))
+    recorded = described(capture)
+    found = detect(recorded)
+    assert found.family == "daz_poser"
+    source = source_from_rig(recorded, found.bone_map, np.array(posed), 30 / 4)
+
+    armature = load(DATA / "rigs" / "mpfb_mixamo_female.glb", tmp_path)
+    rig = described(armature)
+    bone_map = detect(rig).bone_map
+    motion = retarget(source, rig, bone_map, RetargetOptions(start_at_rest=True))
+    fidelity = measure(source, rig, bone_map, pose_matrices(rig, *motion.channels(rig)))
+    assert fidelity.limb_direction_mean_deg < 2
+    assert fidelity.limb_direction_p99_deg < 6
