@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,7 +27,10 @@ NETWORK_RATE = 16_000
 ConvLayers = tuple[tuple[int, int, int], ...]
 """(channels, kernel, stride) of each layer."""
 
-_ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU}
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu_,
+    "gelu": torch.ops.aten.gelu_,  # like relu_, in place: a clip's first layer has 130 MB of features
+}
 _SHARED_EXTRACTOR = (
     (512, 10, 5),
     (512, 8, 4),
@@ -100,14 +104,45 @@ def _layers(text: str) -> ConvLayers:
         raise Wav2VecConfigError(f"The checkpoint's convolutions {text!r} cannot be read.") from error
 
 
+def _convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
+    """A convolution over time-major x (B, N, channels), by matrix products that read x where it lies.
+
+    The kernel is a whole number of strides long. Cut into pieces of one stride, every piece is a linear
+    layer of as many consecutive rows, seen as one; their outputs add up. This is faster on a CPU than the
+    general convolution and needs no copies of x.
+    """
+    (kernel,), (stride,) = convolution.kernel_size, convolution.stride
+    assert kernel % stride == 0
+    rows = x[:, : x.shape[1] // stride * stride].unflatten(1, (-1, stride)).flatten(2)
+    pieces = convolution.weight.unflatten(2, (-1, stride)).permute(2, 3, 1, 0).flatten(1, 2)
+    steps = rows.shape[1] - len(pieces) + 1
+    outputs = []
+    for clip in rows:
+        y = clip[:steps] @ pieces[0]
+        for i, piece in enumerate(pieces[1:], start=1):
+            y.addmm_(clip[i : i + steps], piece)
+        outputs.append(y)
+    y = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
+    return y if convolution.bias is None else y.add_(convolution.bias)
+
+
+def _normalise(x: Tensor, norm: nn.GroupNorm) -> Tensor:
+    """Group norm with one group, over all of a clip's features (N, channels) at once; x is overwritten."""
+    x -= x.mean(dim=(1, 2), keepdim=True)
+    variance = torch.linalg.vector_norm(x, dim=2).square().mean(dim=1) / x.shape[2]
+    scale = norm.weight * (variance + norm.eps).rsqrt()[:, None, None]
+    return torch.addcmul(norm.bias, x, scale, out=x)
+
+
 class ConvExtractor(nn.Module):
-    """Waveform (B, S) at 16 kHz to features (B, channels, steps)."""
+    """Waveform (B, S) at 16 kHz to features (B, steps, channels)."""
 
     def __init__(self, config: Wav2VecConfig) -> None:
         super().__init__()
         self.log_compression = config.log_compression
         self.skip = config.skip_connections_feat
         self.amplitude = math.sqrt(config.residual_scale)
+        self.activate = _ACTIVATIONS[config.activation]
         self.conv_layers = nn.ModuleList()
         before = 1
         for channels, kernel, stride in config.extractor:
@@ -116,46 +151,46 @@ class ConvExtractor(nn.Module):
                     nn.Conv1d(before, channels, kernel, stride, bias=False),
                     nn.Identity(),  # dropout in training; it keeps the place of the norm's key
                     nn.GroupNorm(1, channels),
-                    _ACTIVATIONS[config.activation](),
                 )
             )
             before = channels
 
     def forward(self, waveform: Tensor) -> Tensor:
-        x = waveform[:, None]
-        for layer in self.conv_layers:
-            y = layer(x)
-            if self.skip and x.shape[1] == y.shape[1]:
-                steps = y.shape[-1]
-                y = (y + x[..., :: x.shape[-1] // steps][..., :steps]) * self.amplitude
+        x = waveform[..., None]
+        for convolution, _, norm in self.conv_layers:
+            y = self.activate(_normalise(_convolve(x, convolution), norm))
+            if self.skip and x.shape[2] == y.shape[2]:
+                steps = y.shape[1]
+                y = (y + x[:, :: x.shape[1] // steps][:, :steps]) * self.amplitude
             x = y
         return (x.abs() + 1).log() if self.log_compression else x
 
 
 class ConvAggregator(nn.Module):
-    """Features (B, channels, steps) to features of the same shape that have heard the steps before."""
+    """Features (B, steps, channels) to features of the same shape that have heard the steps before."""
 
     def __init__(self, config: Wav2VecConfig) -> None:
         super().__init__()
         self.skip = config.skip_connections_agg
         self.amplitude = math.sqrt(config.residual_scale)
+        self.activate = _ACTIVATIONS[config.activation]
         self.conv_layers = nn.ModuleList()
         before = config.extractor[-1][0]
         for channels, kernel, stride in config.aggregator:
             self.conv_layers.append(
                 nn.Sequential(
-                    nn.ReplicationPad1d((kernel - 1, 0)),
+                    nn.Identity(),  # the padding
                     nn.Conv1d(before, channels, kernel, stride),
                     nn.Identity(),
                     nn.GroupNorm(1, channels),
-                    _ACTIVATIONS[config.activation](),
                 )
             )
             before = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.conv_layers:
-            y = layer(x)
+        for _, convolution, _, norm in self.conv_layers:
+            lead_in = x[:, :1].expand(-1, convolution.kernel_size[0] - 1, -1)
+            y = self.activate(_normalise(_convolve(torch.cat([lead_in, x], dim=1), convolution), norm))
             x = (y + x) * self.amplitude if self.skip and x.shape == y.shape else y
         return x
 
@@ -168,8 +203,9 @@ class Wav2Vec(nn.Module):
         self.feature_extractor = ConvExtractor(config)
         self.feature_aggregator = ConvAggregator(config) if config.aggregator else nn.Identity()
 
+    @torch.no_grad()
     def forward(self, waveform: Tensor) -> Tensor:
-        return self.feature_aggregator(self.feature_extractor(waveform)).transpose(1, 2)
+        return self.feature_aggregator(self.feature_extractor(waveform))
 
 
 class VQWav2Vec(nn.Module):
@@ -190,8 +226,9 @@ class VQWav2Vec(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         batch, _, channels = audio.shape
         waveforms = to_network_rate(audio.transpose(1, 2).flatten(0, 1))
-        features = self.wav2vec(waveforms).unflatten(0, (batch, channels))  # (B, 2, L, 512)
-        return features.transpose(1, 2).flatten(2)
+        # One waveform at a time: a batch would only take more memory.
+        features = torch.cat([self.wav2vec(waveform[None]) for waveform in waveforms])
+        return features.unflatten(0, (batch, channels)).transpose(1, 2).flatten(2)
 
 
 class LipAudioEncoder(nn.Module):

@@ -7,6 +7,7 @@ into heads. Module names are those of the released checkpoints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,26 +21,43 @@ class KeyValue(NamedTuple):
     key: Tensor
     value: Tensor
 
-    def first(self, rows: int) -> KeyValue:
-        """The first samples of the batch, without a copy."""
-        return KeyValue(self.key[:rows], self.value[:rows])
+    def with_room(self, count: int) -> KeyValue:
+        """With `count` further positions, yet to be written, at the end."""
+        return KeyValue(*(functional.pad(part, (0, 0, 0, count)) for part in self))
+
+    def ending_in(self, last: KeyValue) -> KeyValue:
+        """With its final positions overwritten by `last`, in place where that harms nobody.
+
+        A step of denoising changes two positions of thousands; to copy the rest would cost as much as a
+        linear layer. It is copied where gradients are wanted, or where one row has to become several.
+        """
+        count = last.key.shape[2]
+        if self.key.requires_grad or last.key.requires_grad or len(last.key) > len(self.key):
+            rows = max(len(self.key), len(last.key))
+            kept = (part[:, :, :-count].expand(rows, -1, -1, -1) for part in self)
+            return KeyValue(*kept).followed_by(last.shared_by(rows))
+        self.key[:, :, -count:] = last.key
+        self.value[:, :, -count:] = last.value
+        return self
 
     def followed_by(self, other: KeyValue) -> KeyValue:
         """This and then the other along the sequence."""
         return KeyValue(torch.cat([self.key, other.key], dim=2), torch.cat([self.value, other.value], dim=2))
 
+    def shared_by(self, rows: int) -> KeyValue:
+        """For `rows` samples, without a copy, where this is one row."""
+        return KeyValue(*(part.expand(rows, -1, -1, -1) for part in self))
+
 
 class Rotation(NamedTuple):
-    """Rotary code of consecutive positions: cosines and sines (N, width / 2)."""
+    """Rotary code of consecutive positions: unit complex numbers (N, width / 2)."""
 
-    cosine: Tensor
-    sine: Tensor
+    turns: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate each pair of neighbouring features of x (..., N, width) by its position's angle."""
-        even, odd = x[..., 0::2], x[..., 1::2]
-        rotated = (even * self.cosine - odd * self.sine, odd * self.cosine + even * self.sine)
-        return torch.stack(rotated, dim=-1).flatten(-2)
+        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * self.turns).flatten(-2)
 
 
 class RotaryCode(nn.Module):
@@ -54,7 +72,7 @@ class RotaryCode(nn.Module):
         """The rotation of positions start, ..., start + count - 1."""
         positions = torch.arange(start, start + count, device=self.freqs.device, dtype=self.freqs.dtype)
         angles = positions[:, None] * self.freqs
-        return Rotation(angles.cos(), angles.sin())
+        return Rotation(torch.complex(angles.cos(), angles.sin()))
 
 
 class Attention(nn.Module):
@@ -78,16 +96,23 @@ class Attention(nn.Module):
         """Keys and values (B, N, width) as the queries will meet them."""
         return KeyValue(self._project(keys, 1), self._project(values, 2))
 
-    def forward(self, queries: Tensor, memory: KeyValue, *, causal: bool = False) -> Tensor:
-        """Queries (B, T, width) attend to the memory; with `causal`, the t-th to its first t + 1 rows."""
-        attended = functional.scaled_dot_product_attention(
-            self._project(queries, 0),
-            memory.key,
-            memory.value,
-            is_causal=causal,
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        return self.out_proj(attended.transpose(1, 2).flatten(-2))
+    def forward(self, queries: Tensor, *memories: KeyValue, causal: bool = False) -> Tensor:
+        """Queries (B, T, width) attend to a memory; to several, an equal share of the batch to each.
+
+        A memory of one row serves its whole share. With `causal`, the t-th query attends to the first t + 1
+        rows.
+        """
+        shares = self._project(queries, 0).chunk(len(memories))
+        attended = [
+            functional.scaled_dot_product_attention(
+                share,
+                *memory.shared_by(len(share)),
+                is_causal=causal,
+                dropout_p=self.dropout if self.training else 0.0,
+            ).transpose(1, 2)
+            for share, memory in zip(shares, memories, strict=True)
+        ]
+        return self.out_proj(torch.cat(attended).flatten(-2))
 
 
 class FiLM(nn.Module):
@@ -100,7 +125,7 @@ class FiLM(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """x (B, T, width), style (B, width)."""
         scale, shift = self.block(style)[:, None].chunk(2, dim=-1)
-        return (scale + 1) * x + shift
+        return torch.addcmul(shift, scale + 1, x)
 
 
 class DecoderLayer(nn.Module):
@@ -136,13 +161,16 @@ class DecoderLayer(nn.Module):
         x: Tensor,
         style: Tensor,
         rotation: Rotation,
-        memory: KeyValue,
-        guide: KeyValue | None = None,
+        memories: Sequence[KeyValue],
+        guides: Sequence[KeyValue] = (),
         *,
         causal: bool = False,
         past: KeyValue | None = None,
     ) -> tuple[Tensor, KeyValue]:
         """One layer over x (B, T, width), modulated by style (B, width).
+
+        Each of the memories, and of the guides, is for an equal share of the batch. A style of several times
+        x's rows repeats x for them: what comes before the first style is then computed once.
 
         `past` holds the self-attention keys and values of positions before x; a causal layer then takes one
         further position at a time. Returns the new x and the keys and values of all positions so far.
@@ -153,11 +181,13 @@ class DecoderLayer(nn.Module):
         if past is not None:
             own = past.followed_by(own)
         attended = self.self_attn(rotated, own, causal=causal and past is None)
+        if len(style) > len(x):
+            x, attended = (rows.repeat(len(style) // len(x), 1, 1) for rows in (x, attended))
         x = x + self.film1(self.dropout(attended), style)
-        attended = self.multihead_attn(rotation(self.norm2(x)), memory)
+        attended = self.multihead_attn(rotation(self.norm2(x)), *memories)
         x = x + self.film2(self.dropout(attended), style)
-        if guide is not None:
-            attended = self.multihead_attn2(rotation(self.norm2a(x)), guide)
+        if guides:
+            attended = self.multihead_attn2(rotation(self.norm2a(x)), *guides)
             x = x + self.film2a(self.dropout(attended), style)
         expanded = self.dropout(functional.gelu(self.linear1(self.norm3(x))))
         x = x + self.film3(self.dropout(self.linear2(expanded)), style)

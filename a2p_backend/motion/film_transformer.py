@@ -23,6 +23,7 @@ from kinematics.errors import A2PError
 GUIDE_SPACING = 30
 """Frames from one guide pose to the next."""
 
+_TIME_TOKENS = 2
 _OUTPUT_DILATIONS = (1, 2, 3, 1, 2, 3)
 _OUTPUT_DROPOUT = 0.2
 
@@ -68,34 +69,21 @@ class FiLMConfig:
 class Conditions:
     """All that the denoiser knows of B clips apart from the noisy motion and the step.
 
-    The tensors have B rows, or 2 B: the conditioned clips, then the same clips with their conditions dropped.
+    Each step writes its time tokens into the memory: one denoising at a time may use it.
     """
 
-    clips: int
     hidden: Tensor
-    """Pooled audio (rows, width)."""
+    """Pooled audio (B, width)."""
     audio: tuple[KeyValue, ...]
-    """Keys and values of the audio tokens, for each layer."""
+    """Keys and values of the audio tokens, for each layer, with room for the time tokens at the end."""
     guide: tuple[KeyValue, ...] | None
     """Keys and values of the guide tokens, for each layer."""
-
-    @property
-    def with_null(self) -> bool:
-        """Whether the rows of dropped conditions are there, which guidance needs."""
-        return self.hidden.shape[0] == 2 * self.clips
+    null: Conditions | None = None
+    """What a denoiser without conditions is told: one row for all clips. Guidance needs it."""
 
     @property
     def audio_steps(self) -> int:
-        return self.audio[0].key.shape[2]
-
-    def conditioned(self) -> Conditions:
-        """Without the rows of dropped conditions."""
-        return Conditions(
-            self.clips,
-            self.hidden[: self.clips],
-            tuple(memory.first(self.clips) for memory in self.audio),
-            None if self.guide is None else tuple(memory.first(self.clips) for memory in self.guide),
-        )
+        return self.audio[0].key.shape[2] - _TIME_TOKENS
 
 
 def within_clip_only(guide: Tensor, within_clip: Tensor) -> Tensor:
@@ -150,7 +138,9 @@ class FiLMTransformer(nn.Module):
         self.input_projection = nn.Linear(config.features, width)
         self.time_mlp = nn.Sequential(StepCode(width), nn.Linear(width, 4 * width), nn.Mish())
         self.to_time_cond = nn.Sequential(nn.Linear(4 * width, width))
-        self.to_time_tokens = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.Unflatten(-1, (2, width)))
+        self.to_time_tokens = nn.Sequential(
+            nn.Linear(4 * width, _TIME_TOKENS * width), nn.Unflatten(-1, (_TIME_TOKENS, width))
+        )
 
         self.cond_projection = nn.Linear(config.audio_width, width)
         self.cond_encoder = nn.ModuleList(
@@ -193,6 +183,7 @@ class FiLMTransformer(nn.Module):
         within_clip: Tensor | None = None,
         drop_audio: Tensor | None = None,
         drop_guide: Tensor | None = None,
+        null: Conditions | None = None,
     ) -> Conditions:
         """Everything that does not depend on the step, for audio features (B, L, audio_width).
 
@@ -200,54 +191,56 @@ class FiLMTransformer(nn.Module):
             guide: normalised guide poses (B, K, guide_features), for a network that takes them.
             within_clip: (B, T) booleans; guide poses on frames past the end of the clip count as zeros.
             drop_audio, drop_guide: (B,) booleans, true for samples that do without; for training. Where
-                neither is given, the null rows that `guided` needs are computed as well.
+                neither is given, the null conditions that `guided` needs come along.
+            null: those of another call for clips of this length, to be shared rather than computed again.
 
         Raises:
             ClipTooLongError: L or K is more than the network was built for.
         """
         self._check_lengths(audio_features, guide)
         clips = audio_features.shape[0]
-        with_null = drop_audio is None and drop_guide is None
+        for_guidance = drop_audio is None and drop_guide is None
         undropped = audio_features.new_zeros(clips, dtype=torch.bool)
         drop_audio = undropped if drop_audio is None else drop_audio
         drop_guide = undropped if drop_guide is None else drop_guide
 
         tokens = self.audio_tokens(audio_features)
-        null_tokens = self.null_cond_embed[:, : tokens.shape[1]].expand_as(tokens)
-        tokens = torch.where(drop_audio[:, None, None], null_tokens, tokens)
+        tokens = torch.where(drop_audio[:, None, None], self.null_cond_embed[:, : tokens.shape[1]], tokens)
         hidden = self.non_attn_cond_projection(tokens.mean(dim=1))
         hidden = torch.where(drop_audio[:, None], self.null_cond_hidden, hidden)
-        if with_null:
-            tokens = torch.cat([tokens, null_tokens])
-            hidden = torch.cat([hidden, self.null_cond_hidden.expand_as(hidden)])
-        audio = self.seqTransDecoder.memories(self.norm_cond(tokens), self.rotary(tokens.shape[1]))
-
-        guide_memory = None
+        guide_tokens = None
         if guide is not None:
             if within_clip is not None:
                 guide = within_clip_only(guide, within_clip)
             guide_tokens = self.guide_tokens(guide)
-            null_guide = self.null_pose_embed[:, : guide_tokens.shape[1]].expand_as(guide_tokens)
+            null_guide = self.null_pose_embed[:, : guide_tokens.shape[1]]
             guide_tokens = torch.where(drop_guide[:, None, None], null_guide, guide_tokens)
-            if with_null:
-                guide_tokens = torch.cat([guide_tokens, null_guide])
-            guide_memory = self.seqTransDecoder.guide_memories(
-                guide_tokens, self.rotary(guide_tokens.shape[1])
-            )
-        return Conditions(clips, hidden, audio, guide_memory)
+        if for_guidance and null is None:
+            null = self.null_conditions(tokens.shape[1], 0 if guide is None else guide.shape[1])
+        return self._memories(hidden, tokens, guide_tokens, null)
+
+    def conditions_of_tokens(self, tokens: Tensor, guide: Tensor | None, null: Conditions) -> Conditions:
+        """`conditions` of clips whose `audio_tokens` are there already, which take far less room."""
+        self._check_lengths(tokens, guide)
+        hidden = self.non_attn_cond_projection(tokens.mean(dim=1))
+        return self._memories(hidden, tokens, None if guide is None else self.guide_tokens(guide), null)
+
+    def null_conditions(self, audio_steps: int, guides: int) -> Conditions:
+        """What is left of the conditions of a clip of these lengths when they are dropped: one row."""
+        guide_tokens = self.null_pose_embed[:, :guides] if guides else None
+        return self._memories(self.null_cond_hidden, self.null_cond_embed[:, :audio_steps], guide_tokens)
 
     def forward(self, x: Tensor, steps: Tensor, conditions: Conditions) -> Tensor:
         """The clean motion (B, T, features) under the conditions, of noisy x at integer steps (B,)."""
-        return self._denoise(x, steps, conditions.conditioned())
+        return self._denoise(x, steps, (conditions,))
 
     def guided(self, x: Tensor, steps: Tensor, conditions: Conditions, scale: float) -> Tensor:
         """Classifier-free guidance in one batched call: null + scale (conditioned - null).
 
         Ho and Salimans, "Classifier-Free Diffusion Guidance" (2022); both conditions are dropped together.
         """
-        assert conditions.with_null, "guidance needs conditions that were computed without drop masks"
-        both = self._denoise(x.repeat(2, 1, 1), steps.repeat(2), conditions)
-        conditioned, null = both.chunk(2)
+        assert conditions.null is not None, "guidance needs conditions that were computed without drop masks"
+        conditioned, null = self._denoise(x, steps, (conditions, conditions.null)).chunk(2)
         return null + scale * (conditioned - null)
 
     def audio_tokens(self, audio_features: Tensor) -> Tensor:
@@ -263,23 +256,36 @@ class FiLMTransformer(nn.Module):
         """Guide poses (B, K, guide_features) as tokens (B, K, width)."""
         return self.frame_norm_cond(self.frame_cond_projection(guide))
 
-    def _denoise(self, x: Tensor, steps: Tensor, conditions: Conditions) -> Tensor:
+    def _memories(
+        self, hidden: Tensor, tokens: Tensor, guide_tokens: Tensor | None, null: Conditions | None = None
+    ) -> Conditions:
+        """Conditions of pooled audio (B, width), audio tokens (B, L, width), guide tokens (B, K, width)."""
+        decoder = self.seqTransDecoder
+        audio = decoder.memories(self.norm_cond(tokens), self.rotary(tokens.shape[1]))
+        guide = None
+        if guide_tokens is not None:
+            guide = decoder.guide_memories(guide_tokens, self.rotary(guide_tokens.shape[1]))
+        return Conditions(hidden, tuple(memory.with_room(_TIME_TOKENS) for memory in audio), guide, null)
+
+    def _denoise(self, x: Tensor, steps: Tensor, branches: tuple[Conditions, ...]) -> Tensor:
+        """The clean motion (branches * B, T, features) of noisy x under each of several conditions."""
+        if (steps == steps[0]).all():
+            steps = steps[:1]  # one row of time tokens for all clips, and for a null row that they share
         time = self.time_mlp(steps)
-        style = self.to_time_cond(time) + conditions.hidden
+        time_cond = self.to_time_cond(time).expand(len(x), -1)
+        style = torch.cat([time_cond + branch.hidden for branch in branches])
         # norm_cond works on each token alone, so the time tokens may be normalised apart from the audio's,
         # whose positions they follow.
         time_tokens = self.norm_cond(self.to_time_tokens(time))
-        time_memories = self.seqTransDecoder.memories(
-            time_tokens, self.rotary(2, start=conditions.audio_steps)
-        )
-        guides = conditions.guide or (None,) * len(time_memories)
+        rotation = self.rotary(_TIME_TOKENS, start=branches[0].audio_steps)
+        time_memories = self.seqTransDecoder.memories(time_tokens, rotation)
 
         hidden = self.input_projection(x)
         rotation = self.rotary(x.shape[1])
-        for layer, audio, time_memory, guide in zip(
-            self.seqTransDecoder.stack, conditions.audio, time_memories, guides, strict=True
-        ):
-            hidden, _ = layer(hidden, style, rotation, audio.followed_by(time_memory), guide)
+        for i, (layer, last) in enumerate(zip(self.seqTransDecoder.stack, time_memories, strict=True)):
+            memories = [branch.audio[i].ending_in(last) for branch in branches]
+            guides = [branch.guide[i] for branch in branches if branch.guide is not None]
+            hidden, _ = layer(hidden, style, rotation, memories, guides)
         output = self.final_layer(hidden)
         return self._smooth(output) if self.config.output_width else output
 

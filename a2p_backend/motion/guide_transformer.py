@@ -166,7 +166,7 @@ class GuideTransformer(nn.Module):
         present = []
         pasts = past or [None] * len(layers)
         for layer, audio, own_past in zip(layers, conditions.audio, pasts, strict=True):
-            hidden, own = layer(hidden, conditions.hidden, rotation, audio, causal=True, past=own_past)
+            hidden, own = layer(hidden, conditions.hidden, rotation, (audio,), causal=True, past=own_past)
             present.append(own)
         return self.final_layer(hidden), present
 

@@ -155,8 +155,15 @@ class LipRegressor(nn.Module):
         samples = audio.shape[1]
         if samples % SAMPLES_PER_FRAME:
             raise ValueError(f"{samples} samples are not a whole number of frames ({SAMPLES_PER_FRAME} each)")
-        blocks = audio.split(self.config.block * SAMPLES_PER_FRAME, dim=1)
-        return torch.cat([self._regress(block) for block in blocks], dim=1)
+        block = self.config.block * SAMPLES_PER_FRAME
+        in_blocks = samples // block * block
+        vertices = []
+        if in_blocks:
+            blocks = audio[:, :in_blocks].unflatten(1, (-1, block)).flatten(0, 1)
+            vertices.append(self._regress(blocks).unflatten(0, (len(audio), -1)).flatten(1, 2))
+        if in_blocks < samples:
+            vertices.append(self._regress(audio[:, in_blocks:]))
+        return torch.cat(vertices, dim=1)
 
     def conditions(self, audio: Tensor, steps: int) -> Tensor:
         """The vertices as further audio features (B, steps, 3 * vertices)."""
