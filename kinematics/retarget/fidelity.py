@@ -12,8 +12,8 @@ from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import LIMBS, SIDES, sided
-from kinematics.retarget.solver import Task
 from kinematics.retarget.source import SourceMotion
+from kinematics.retarget.task import Task
 from kinematics.rotations import quaternion_conjugate, quaternion_from_matrix, quaternion_multiply
 
 _JUMP_DEGREES = 60.0

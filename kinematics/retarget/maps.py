@@ -22,7 +22,7 @@ from kinematics.retarget import names
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import CHAIN_SLOTS, SIDED_SLOTS, SIDES, SLOTS, sided
 
-_LIBRARY = Path(__file__).parent / "maps"
+_LIBRARY = Path(__file__).parent / "families"
 _SIDE = "{side}"
 _LARGEST_FILE = 1 << 20
 

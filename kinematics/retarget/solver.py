@@ -1,41 +1,21 @@
 """The solver: a source's motion as rotations and locations to key on another rig.
 
-In target axes, with F from the source's facing to the target's, A0 and A the source bone at rest and now, B0
-the target bone at rest, and Q its rest alignment:
-
-    B = (F A A0^-1 F^-1) Q B0
-
-All frames of a bone are solved at once. Nothing depends on the unit, place or turn of the target's object;
-its uneven scale is taken into account.
+Nothing depends on the unit, place or turn of the target's object; its uneven scale is taken into account.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-import numpy as np
-
-from kinematics.arrays import FloatArray
-from kinematics.retarget.alignment import rest_alignment
-from kinematics.retarget.contacts import Contact, find_contacts
-from kinematics.retarget.feet import foot_moves
-from kinematics.retarget.figure import Figure, unit
-from kinematics.retarget.limbs import reach
+from kinematics.retarget.contacts import find_contacts
+from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
-from kinematics.retarget.rig import Rig, RigError
-from kinematics.retarget.slots import LIMBS, SIDES, sided
+from kinematics.retarget.pose import Pose, RigMotion
+from kinematics.retarget.rig import Rig
 from kinematics.retarget.source import SourceMotion
-from kinematics.retarget.swing import IDENTITY, arc, of, times
-from kinematics.retarget.transfer import Turns, copied_turns
-from kinematics.rotations import align_hemispheres, quaternion_conjugate, quaternion_multiply, rotate
+from kinematics.retarget.task import Task
 
-_HAND_TOLERANCE = 0.045
-"""Of arm length: hands this near to where the source has them stay, for the sake of the arms' directions."""
-_LEVEL_PERCENTILE = 5.0
-"""How low feet usually come is a take's floor: captures have outliers below it."""
-_OFTEN = 0.1
-"""Part of the planted frames in which a leg may be too short for its foot before the hips come down."""
+__all__ = ["RetargetOptions", "RigMotion", "retarget"]
 
 
 @dataclass(frozen=True)
@@ -50,38 +30,13 @@ class RetargetOptions:
     start_at_rest: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class RigMotion:
-    """What to key: T frames of M bones, as deltas from rest in each bone's own axes.
-
-    names: (M,), parents before children. rotation: (T, M, 4) w x y z, neighbouring frames in one hemisphere.
-    locations: (T, 3) of the few bones that move, in the rig's unit: the hips, or what carries them where they
-    are joined to it, and feet that no leg carries. All other bones stay in their rest pose.
-    """
-
-    names: tuple[str, ...]
-    rotation: FloatArray
-    locations: dict[str, FloatArray]
-    fps: float
-
-    def channels(self, rig: Rig) -> tuple[FloatArray, FloatArray]:
-        """Rotations (T, J, 4), x y z w, and locations (T, J, 3) of all bones, for `rig.pose_matrices`."""
-        rotation = np.tile(IDENTITY, (len(self.rotation), len(rig), 1))
-        location = np.zeros((len(self.rotation), len(rig), 3))
-        for column, name in enumerate(self.names):
-            rotation[:, rig.index(name)] = np.roll(self.rotation[:, column], -1, axis=-1)
-        for name, values in self.locations.items():
-            location[:, rig.index(name)] = values
-        return rotation, location
-
-
 def retarget(
     source: SourceMotion, rig: Rig, bone_map: BoneMap, options: RetargetOptions | None = None
 ) -> RigMotion:
     """Copies a motion to a rig. RigError or MapError where the maps do not suffice, in words for the user."""
     options = options or RetargetOptions()
     task = Task(source, Figure(rig, bone_map.indices(rig)))
-    pose = _Pose(task)
+    pose = Pose(task)
     contacts = find_contacts(source, pose.target)
     pose.stand_on_floor(contacts)
     if options.start_at_rest:
@@ -91,293 +46,3 @@ def retarget(
     if options.reach_hands:
         pose.reach_hands()
     return pose.motion()
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A source, a target figure, and what relates them."""
-
-    source: SourceMotion
-    target: Figure
-
-    def __post_init__(self) -> None:
-        for name, figure in (("source", self.origin), ("rig", self.target)):
-            if "hips" not in figure.bones:
-                raise RigError(f"The {name}'s map has no hips: fill that slot.")
-
-    @property
-    def origin(self) -> Figure:
-        """The source's figure."""
-        return self.source.figure
-
-    @cached_property
-    def facing(self) -> FloatArray:
-        """(3, 3) F: source axes to target axes."""
-        return self.target.frame @ self.origin.frame.T
-
-    @cached_property
-    def size(self) -> float:
-        """The target's lengths per source length: legs, or trunks where one has no legs."""
-        for slots in (("thigh", "shin", "foot"), ("thigh", "shin")):
-            lengths = [figure.limb_length(*slots) for figure in (self.target, self.origin)]
-            if all(lengths):
-                return lengths[0] / lengths[1]
-        trunks = [
-            np.linalg.norm(figure.shoulder_centre - figure.hip_centre)
-            for figure in (self.target, self.origin)
-        ]
-        if not all(trunks):
-            raise RigError("The maps have too few bones in common to tell the sizes of the two figures.")
-        return float(trunks[0] / trunks[1])
-
-    def moved(self, slot: str) -> FloatArray | None:
-        """(T, 3) a slot's head in the source's motion, in target axes but the source's unit."""
-        bones = self.origin.bones.get(slot)
-        return self.source.position[:, bones[0]] @ self.facing.T if bones else None
-
-    def middle(self, slot: str, centre: str) -> FloatArray:
-        """(T, 3) midway between both sides of a slot, or one bone where they are not both there."""
-        sides = [self.moved(sided(slot, side)) for side in SIDES]
-        if sides[0] is not None and sides[1] is not None:
-            middle: FloatArray = (sides[0] + sides[1]) / 2
-            return middle
-        bones = self.origin.bones.get(centre) or self.origin.bones["hips"]
-        return self.source.position[:, bones[-1]] @ self.facing.T
-
-
-class _Pose:
-    """The target's motion while it is worked on: turns of the mapped bones, and where the hips are.
-
-    Turns and points are in rig space, in which bones are rigid. What is compared with the source is seen:
-    uneven scale included.
-    """
-
-    def __init__(self, task: Task) -> None:
-        self.task, self.target, self.rig = task, task.target, task.target.rig
-        self.stretch = self.rig.stretch
-        self.shrink = np.linalg.inv(self.stretch)
-        aligned = rest_alignment(task.origin, task.target, task.facing)
-        copied = copied_turns(Turns(task.source, task.facing), task.target)
-        self.turns = {bone: turn @ times(aligned[bone]) for bone, turn in copied.items()}
-        self.hips = self.target.bones["hips"][0]
-        self.turns.setdefault(self.hips, np.tile(IDENTITY, (len(task.source), 1)))
-        self.loose = self._loose_feet()
-        self.order = sorted(self.turns, key=self._depth)
-        self.carrier = {bone: self._carrier(bone) for bone in self.order}
-        if not np.allclose(self.stretch, np.eye(3)):
-            self._undo_stretch()
-        self._points: dict[int, FloatArray] = {}
-        self._hips_path = self._place_hips(self._hip_centre())
-
-    def _depth(self, bone: int) -> tuple[bool, int]:
-        """Sorts bones after what they hang on; loose feet, and their toes, hang on legs."""
-        carriers = [bone, *self.rig.carriers(bone)]
-        return any(carrier in self.loose for carrier in carriers), len(carriers)
-
-    def _carrier(self, bone: int) -> int | None:
-        return next((carrier for carrier in self.rig.carriers(bone) if carrier in self.turns), None)
-
-    def _loose_feet(self) -> dict[int, int]:
-        """Feet that their leg does not carry, with the bone at whose end they belong."""
-        loose = {}
-        for side in SIDES:
-            foot, shin = (self.target.bones.get(sided(slot, side), (-1,))[0] for slot in ("foot", "shin"))
-            if foot in self.turns and shin in self.turns and not self.rig.is_carried_by(foot, shin):
-                loose[foot] = shin
-        return loose
-
-    def _limbs(self, *uppers: str) -> list[tuple[str, str, str]]:
-        """Slots of the limbs, named by their upper bones, that both figures have in full."""
-        limbs = [
-            (sided(upper, side), sided(lower, side), sided(end, side))
-            for upper, lower, end in LIMBS
-            for side in SIDES
-            if upper in uppers
-        ]
-        figures = (self.target, self.task.origin)
-        return [limb for limb in limbs if all(slot in figure.bones for slot in limb for figure in figures)]
-
-    def _undo_stretch(self) -> None:
-        """Turns limbs so that they point, stretched, to where they should."""
-        for limb in self._limbs("upper_arm", "thigh"):
-            for slot, below in (limb[:2], limb[1:]):
-                bone, end = self.target.bones[slot][0], self.target.bones[below][0]
-                seen = unit(self.target.points[end] - self.target.points[bone])
-                rigid = unit(self.rig.heads[end] - self.rig.heads[bone])
-                if seen is None or rigid is None:
-                    continue
-                wanted = rotate(self.turns[bone], seen) @ self.shrink.T
-                wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
-                self._turn_segment(slot, arc(rotate(self.turns[bone], rigid), wanted))
-
-    def _turn_segment(self, slot: str, turn: FloatArray) -> None:
-        """Gives a turn (T, 4) to a limb's bone and its twist bones; what comes after keeps its own."""
-        name, _, side = slot.partition(".")
-        for bone in (*self.target.bones[slot], *self.target.bones.get(sided(f"{name}_twist", side), ())):
-            if bone in self.turns:
-                self.turns[bone] = quaternion_multiply(turn, self.turns[bone])
-
-    def _place_hips(self, centre: FloatArray) -> FloatArray:
-        """(T, 3) head of the hips bone that brings the middle between the hip joints to `centre`, as seen."""
-        bones = [self.target.bones[slot][0] for slot in ("thigh.L", "thigh.R") if slot in self.target.bones]
-        bones = [bone for bone in bones if bone in self.turns]
-        self._hips_path = np.zeros_like(centre)
-        if len(bones) < 2:
-            offset = self.rig.heads[self.hips] - self.shrink @ self.target.hip_centre
-            return centre @ self.shrink.T + rotate(self.turns[self.hips], offset)
-        # Other bones, a spine's among them, may be between hips and legs: where are the legs without a move?
-        middle = (self.point(bones[0]) + self.point(bones[1])) / 2
-        self._points.clear()
-        place: FloatArray = centre @ self.shrink.T - middle
-        return place
-
-    def _hip_centre(self) -> FloatArray:
-        """(T, 3) where the middle between the hip joints is to be seen."""
-        task, up = self.task, self.target.up
-        path = task.middle("thigh", "hips")
-        rest, source_rest = self.target.hip_centre, task.facing @ task.origin.hip_centre
-        place = rest + task.size * (path - source_rest)
-        ankles = [figure.middle("foot", "hips") @ figure.up for figure in (self.target, task.origin)]
-        drops = [
-            moved @ up - point @ task.origin.up
-            for slot in (sided(slot, side) for slot in ("foot", "toe") for side in SIDES)
-            if (moved := task.moved(slot)) is not None and (point := task.origin.point(slot)) is not None
-        ]
-        if drops and "foot.L" in self.target.bones:
-            # Heights count from the ankles of the figure as it stands: a capture's rest pose may float.
-            floor = np.percentile(np.min(drops, axis=0), _LEVEL_PERCENTILE)
-            height = ankles[0] + task.size * (path @ up - floor - ankles[1])
-            place = place + (height - place @ up)[:, None] * up
-        return place
-
-    def point(self, bone: int) -> FloatArray:
-        """(T, 3) head of a mapped bone in rig space, as all turns and the hips are now."""
-        if bone not in self._points:
-            self._points[bone] = self._find_point(bone)
-        return self._points[bone]
-
-    def _find_point(self, bone: int) -> FloatArray:
-        heads = self.rig.heads
-        if bone == self.hips:
-            return self._hips_path
-        carrier = self.loose.get(bone, self.carrier[bone])
-        if carrier is None:
-            return np.tile(heads[bone], (len(self.task.source), 1))
-        return self.point(carrier) + rotate(self.turns[carrier], heads[bone] - heads[carrier])
-
-    def _slot_point(self, slot: str) -> FloatArray | None:
-        bone = self.target.bones.get(slot, (-1,))[0]
-        return self.point(bone) if bone in self.turns else None
-
-    def _head(self, slot: str) -> FloatArray:
-        return self.point(self.target.bones[slot][0])
-
-    def stand_on_floor(self, contacts: tuple[Contact, ...]) -> None:
-        """Moves the whole take up or down so that standing feet are as high as at rest."""
-        up, errors = self.target.up, []
-        for contact in contacts:
-            point, rest = self._slot_point(contact.slot), self.target.point(contact.slot)
-            if point is not None and rest is not None:
-                errors.append(point[contact.start : contact.end] @ self.stretch.T @ up - rest @ up)
-        if errors:
-            self._move_hips(-np.median(np.concatenate(errors)) * up)
-
-    def start_at_rest(self) -> None:
-        """Moves the whole take level so that it begins where the rig rests."""
-        up = self.target.up
-        offset = self.stretch @ (self.rig.heads[self.hips] - self._hips_path[0])
-        self._move_hips(offset - (offset @ up) * up)
-
-    def _move_hips(self, offset: FloatArray) -> None:
-        self._hips_path = self._hips_path + self.shrink @ offset
-        self._points.clear()
-
-    def plant_feet(self, contacts: tuple[Contact, ...]) -> None:
-        """Holds standing feet where they came to stand; the knees give."""
-        paths = {
-            contact.slot: point
-            for contact in contacts
-            if (point := self._slot_point(contact.slot)) is not None
-        }
-        goals = {}
-        for leg in self._limbs("thigh"):
-            own = [
-                contact for contact in contacts if contact.slot[-1] == leg[2][-1] and contact.slot in paths
-            ]
-            moves = foot_moves(own, paths, self.task.source.fps, len(self.task.source))
-            goals[leg] = self._head(leg[2]) + moves
-        self._lower_hips(goals)
-        for leg, goal in goals.items():
-            self._reach(leg, goal)
-
-    def _lower_hips(self, goals: dict[tuple[str, str, str], FloatArray]) -> None:
-        """Brings the hips down where legs are often too short for their feet."""
-        excess = []
-        for leg, goal in goals.items():
-            thigh, shin, foot = (self.rig.heads[self.target.bones[slot][0]] for slot in leg)
-            length = np.linalg.norm(shin - thigh) + np.linalg.norm(foot - shin)
-            excess.append(np.linalg.norm(goal - self._head(leg[0]), axis=1) - 0.999 * length)
-        short = np.max(excess, axis=0) if excess else np.zeros(1)
-        if np.mean(short > 0) > _OFTEN:
-            self._move_hips(-np.median(short[short > 0]) * self.target.up)
-
-    def reach_hands(self) -> None:
-        """Brings hands to where the source's are, seen from between the shoulders, in arm lengths."""
-        for limb, error in self._hand_errors().items():
-            length = self.target.arm_span(limb)
-            size = np.linalg.norm(error, axis=1, keepdims=True)
-            part = np.maximum(0.0, 1.0 - _HAND_TOLERANCE * length / np.maximum(size, 1e-12))
-            self._reach(limb, self._head(limb[2]) + (part * error) @ self.shrink.T)
-
-    def _hand_errors(self) -> dict[tuple[str, str, str], FloatArray]:
-        """For each arm, (T, 3) from where its hand is seen to where it should be."""
-        arms = self._limbs("upper_arm")
-        if len(arms) < 2:
-            return {}
-        middle = (self._head(arms[0][0]) + self._head(arms[1][0])) / 2
-        source_middle = self.task.middle("upper_arm", "spine")
-        errors = {}
-        for arm in arms:
-            size = self.target.arm_span(arm) / self.task.origin.arm_span(arm)
-            moved = self.task.moved(arm[2])
-            assert moved is not None
-            hand = (self._head(arm[2]) - middle) @ self.stretch.T
-            errors[arm] = size * (moved - source_middle) - hand
-        return errors
-
-    def _reach(self, limb: tuple[str, str, str], goal: FloatArray) -> None:
-        forward = self.target.frame[:, 2] * (1.0 if limb[0].startswith("thigh") else -1.0)
-        pole = rotate(self.turns[self.target.bones[limb[0]][0]], forward)
-        root, joint, end = (self._head(slot) for slot in limb)
-        result = reach(root, joint, end, goal, pole)
-        self._turn_segment(limb[0], result.upper)
-        self._turn_segment(limb[1], result.lower)
-        self._points.clear()
-
-    def _mover(self, bone: int) -> int:
-        """What moves when a bone is to move: itself, or the first above that is not joined to its parent."""
-        chain = (bone, *self.rig.carriers(bone))
-        still = (mover for mover in chain if mover == bone or mover not in self.turns)
-        return next((mover for mover in still if mover not in self.rig.joined), bone)
-
-    def motion(self) -> RigMotion:
-        """The turns as rotations from rest in the bones' own axes, and the locations of what moves."""
-        rest, heads = self.rig.rest_rotations, self.rig.heads
-        rotation = np.empty((len(self.task.source), len(self.order), 4))
-        locations = {}
-        for column, bone in enumerate(self.order):
-            turn, carrier = self.turns[bone], self.carrier[bone]
-            back = IDENTITY if carrier is None else quaternion_conjugate(self.turns[carrier])
-            free = carrier is None or bone in self.rig.unturned
-            relative = turn if free else quaternion_multiply(back, turn)
-            to_bone = quaternion_conjugate(rest[bone])
-            basis = align_hemispheres(relative @ (of(to_bone) @ times(rest[bone])))
-            rotation[:, column, 1:], rotation[:, column, 0] = basis[:, :3], basis[:, 3]
-            if bone == self.hips or bone in self.loose:
-                offset = self.point(bone) if carrier is None else self.point(bone) - self.point(carrier)
-                step = heads[bone] if carrier is None else heads[bone] - heads[carrier]
-                mover = self._mover(bone)
-                to_mover = quaternion_conjugate(rest[mover])
-                locations[self.rig.names[mover]] = rotate(to_mover, rotate(back, offset) - step)
-        names = tuple(self.rig.names[bone] for bone in self.order)
-        return RigMotion(names, rotation, locations, self.task.source.fps)
