@@ -169,7 +169,7 @@ def _judge(rig: Rig, match: _Match, structure_reason: str = "") -> Detection:
     absent = [slot for slot in CORE if slot not in match.bones]
     if absent:
         reasons.append(f"Not found: {_listed(absent)}.")
-    humanoid = not faults and match.core >= _ENOUGH
+    humanoid = not faults and match.core >= _ENOUGH and "hips" in match.bones
     confidence = match.core * _CERTAINTY.get(match.key, 1.0) * (1.0 if humanoid else 0.3)
     if humanoid and not _sides_agree(rig, match.bones):
         reasons.append("Left and right may be exchanged: the feet point backward.")

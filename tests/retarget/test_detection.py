@@ -157,6 +157,17 @@ def test_four_legs_are_no_humanoid():
     assert any("upright" in reason for reason in found.reasons)
 
 
+@pytest.mark.parametrize("slot", ["hips", "thigh.L", "head"])
+def test_what_lacks_is_said(slot):
+    rig, truth = named_figure(known_family("mixamo"))
+    renamed = tuple("Was anderes" if name == truth[slot][0] else name for name in rig.names)
+    found = detect(Rig(renamed, rig.parents, rig.rest))
+    assert slot in found.missing
+    assert any("Not found" in reason for reason in found.reasons)
+    # Motion cannot go without hips; the rest is the user's to decide.
+    assert found.humanoid == (slot != "hips")
+
+
 def test_a_user_s_map_goes_first_and_survives_saving(tmp_path):
     rig, truth = named_figure(known_family("mixamo"))
     mine = BoneMap(
