@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from a2p_backend.avatar.codec.bench import bench_avatar
 from a2p_backend.avatar.codec.config import AvatarError
 from a2p_backend.avatar.codec.fused import FusedAvatar
 from a2p_backend.avatar.codec.model import CodecAvatar
 from a2p_backend.avatar.codec.render import PRESETS, AvatarRenderer
+from a2p_backend.avatar.codec.sparse import unblocked
 from kinematics.camera import Camera
 
 from .avatar_actor import (
@@ -76,11 +78,21 @@ def test_textures(golden, fused):
         textures = avatar.textures(posed, centres, [avatar.light(pose[at])] * len(centres))
     step = int(golden.groups["step"] or 8)
     for view, texture in enumerate(textures):
-        ours = texture.view(CONFIG.texture_size, CONFIG.texture_size, 3)[::step, ::step]
-        assert np.abs(ours.permute(2, 0, 1).numpy() - golden.values[view]).max() <= 2e-2
+        ours = unblocked(texture)[:, ::step, ::step]
+        assert np.abs(ours.numpy() - golden.values[view]).max() <= 2e-2
     stored = golden.arrays.get(f"f{frame}/geom_rec")
     if stored is not None:
         assert np.abs(posed.vertices.numpy() - stored).max() <= 5e-3
+
+
+@pytest.mark.slow
+@pytest.mark.golden(r"full_pose_shadow", r"f0/frame_uint8")
+def test_like_the_plain_model(golden):
+    pose, face = (np.repeat(golden.require(name)[:1], 2, axis=0) for name in ("motion", "face_codes"))
+    with rasteriser() as raster:
+        bench = bench_avatar(load_avatar(actor_folder(golden)), cameras_of(golden), raster, pose, face)
+    assert bench.share_within_2 >= 0.999
+    assert (bench.views, bench.frames, bench.height) == (2, 1, CONFIG.image_height)
 
 
 @pytest.mark.golden(r"full_pose_shadow", r"f0/frame_uint8")

@@ -68,11 +68,7 @@ class FaceEncoder(nn.Module):
 
     def forward(self, geometry: Tensor, texture: Tensor) -> tuple[Tensor, Tensor]:
         x = (resize(texture, self.size) / 255.0 - 0.5) * self.tex_cond_mask
-        joint = self.join(x, self.geommod(geometry.flatten(1)))
-        return self.mu(joint), self.logvar_scale * self.logvar(joint)
-
-    def join(self, texture: Tensor, geometry: Tensor) -> Tensor:
-        """(B, 512), from the masked texture (B, 3, size, size), about 0, and the head's features (B, 256)."""
         for block in self.conv_blocks:
-            texture = block(texture)
-        return self.jointmod(torch.cat([texture.flatten(1), geometry], dim=-1))
+            x = block(x)
+        joint = self.jointmod(torch.cat([x.flatten(1), self.geommod(geometry.flatten(1))], dim=-1))
+        return self.mu(joint), self.logvar_scale * self.logvar(joint)

@@ -21,6 +21,7 @@ from a2p_backend.avatar.codec.layers import (
     SLOPE,
     Conv2dWN,
     Conv2dWNUB,
+    ConvDownBlock,
     ConvTranspose2dWNUB,
     UpConvBlockDeep,
     WeightNormed,
@@ -66,6 +67,17 @@ class Convolution:
         return y.add_(self.bias)
 
 
+class DownBlock:
+    """`ConvDownBlock`."""
+
+    def __init__(self, block: ConvDownBlock) -> None:
+        self.skip = Convolution(block.conv_resize)
+        self.first, self.second = Convolution(block.conv1), Convolution(block.conv2)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return _leaky_(self.second(_leaky_(self.first(x)))).add_(self.skip(x))
+
+
 class UpBlock:
     """`UpConvBlockDeep`. Its 1 x 1 skip is taken before the enlargement, with which it commutes."""
 
@@ -99,13 +111,13 @@ class FusedFace:
         self._seed_bias = seed.bias + seed.weight[:, codes:] @ view
         *stages, last = [layer for layer in decoder.texmod if isinstance(layer, ConvTranspose2dWNUB)]
         self._grow = [Convolution(stage) for stage in stages]
-        self._halved = decoder.bias.shape[-1] == 2 * encoder.size
-        if not self._halved:
+        if decoder.bias.shape[-1] != 2 * encoder.size:
             raise ValueError("the face encoder looks at another size than half of the face's texture")
         self._mask = encoder.tex_cond_mask
         self._last_weight = _last(_halved_kernel(last.weight))
         self._last_bias = _last(functional.avg_pool2d((last.bias + decoder.bias)[None], 2))
-        self._encoder = encoder
+        self._shrink = [DownBlock(block) for block in encoder.conv_blocks]
+        self._join, self._mean = encoder.jointmod, encoder.mu
 
     def __call__(self, codes: Tensor) -> Tensor:
         """(B, codes) to (B, codes)."""
@@ -115,8 +127,10 @@ class FusedFace:
         x = _last(x)
         for stage in self._grow:
             x = _leaky_(stage(x))
-        texture = functional.conv2d(x, self._last_weight, None, padding=1).add_(self._last_bias)
-        return self._encoder.mu(self._encoder.join(texture.mul_(self._mask), geometry))
+        x = functional.conv2d(x, self._last_weight, None, padding=1).add_(self._last_bias).mul_(self._mask)
+        for block in self._shrink:
+            x = block(x)
+        return self._mean(self._join(torch.cat([x.flatten(1), geometry], dim=-1)))
 
 
 def _halved_kernel(weight: Tensor) -> Tensor:
@@ -192,7 +206,7 @@ class FusedTexture:
     def __init__(self, avatar: CodecAvatar) -> None:
         self.size = avatar.config.uv_size
         self._seams = SparseSeams(avatar.seam_sampler)
-        self._texture_seams = SparseSeams(avatar.seam_sampler_2k)
+        self._texture_seams = SparseSeams(avatar.seam_sampler_2k, blocked=True)
         self._prepare_view(avatar.decoder_view.unet)
         std = avatar.tex_std
         first = avatar.upscale_net.conv_block[0]
@@ -240,7 +254,10 @@ class FusedTexture:
         return y.add_(shared.out).addcmul_(cosine_map, self._out_cosine.view(1, 3, 1, 1))
 
     def compose(self, view_texture: Tensor | None, light: Tensor, shared: SharedByViews) -> Tensor:
-        """The rows of the texture that is drawn (4 S S, 3); view_texture: None for that of no view at all."""
+        """The rows, in blocks, of the texture that is drawn (4 S S, 3).
+
+        view_texture: None for that of no view at all. light: (4 S S, 3), likewise in blocks.
+        """
         size = self.size
         padded = shared.mean_texture.new_empty(1, size + 2, size + 2, 3 + self._detail_bias.shape[1])
         inner = padded[:, 1:-1, 1:-1]
@@ -257,18 +274,19 @@ class FusedTexture:
         inner[..., 3:] = functional.leaky_relu(detail, SLOPE).permute(0, 2, 3, 1)
         _continue_border_(padded)
         fine = functional.conv2d(padded.permute(0, 3, 1, 2), self._final_weight).add_(self._final_bias)
-        fine = fine.permute(0, 2, 3, 1).view(size, size, 2, 2, 3).transpose(1, 2)
-        lit = torch.mul(fine, light.view(size, 2, size, 2, 1)).reshape(-1, 3)
+        lit = fine.permute(0, 2, 3, 1).reshape(-1, 3).mul_(light)
         self._texture_seams.impaint_(lit)
         self._texture_seams.resample_(lit)
         return self._texture_seams.resample_(lit)
 
     def shadow(self, small: Tensor) -> Tensor:
-        """Light on the texture's rows (4 S S, 1) from the network's own map (1, 1, s, s)."""
-        table = resize(small, 2 * self.size).reshape(-1, 1)
+        """Light on the texture's rows (4 S S, 3) from the network's own map (1, 1, s, s)."""
+        blocks = functional.pixel_unshuffle(resize(small, 2 * self.size), 2)
+        table = blocks[0].permute(1, 2, 0).reshape(-1, 1)
         self._texture_seams.impaint_(table)
         self._texture_seams.resample_(table)
-        return self._texture_seams.resample_(table)
+        # Once a colour: multiplying three by one is slower, for each view.
+        return self._texture_seams.resample_(table).expand(-1, 3).contiguous()
 
 
 @dataclass(frozen=True)
@@ -312,13 +330,13 @@ class FusedAvatar:
         return Pose(self.avatar.lbs_fn.pose(joints, offsets)[0], texture)
 
     def light(self, pose: Tensor | None = None, ao: Tensor | None = None) -> Tensor:
-        """(4 S S, 1) light on the texture's rows, of a pose (1, 104) or ambient occlusion (1, 1, H, W)."""
+        """(4 S S, 3) light on the texture's rows, of a pose (1, 104) or ambient occlusion (1, 1, H, W)."""
         return self.texture.shadow(self.avatar.small_shadow(pose, ao))
 
     def textures(
         self, pose: Pose, centres: Tensor, lights: Sequence[Tensor], *, view_network: bool = True
     ) -> list[Tensor]:
-        """The texture's rows (4 S S, 3) as seen from each of centres (N, 3), under each of N lights.
+        """The texture's rows (4 S S, 3), in blocks, as seen from each of centres (N, 3), each in its light.
 
         view_network: False for textures without gloss, the same from everywhere, for less work.
         """

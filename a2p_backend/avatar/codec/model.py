@@ -219,8 +219,12 @@ class CodecAvatar(nn.Module):
         return light(unlit, shadow, self.seam_sampler_2k)
 
     def rasterise(self, vertices: Tensor, camera: Camera, rasteriser: Rasteriser) -> Fragments:
-        """What the camera sees at each pixel of vertices (V, 3)."""
-        return rasteriser.rasterise(vertices, self.geo_fn.vi, camera)
+        """What the camera sees at each pixel of vertices (V, 3), on the model's device."""
+        device = rasteriser.device
+        seen = rasteriser.rasterise(vertices.to(device), self.geo_fn.vi.to(device), camera)
+        return Fragments(
+            *(values.to(self.device) for values in (seen.face_index, seen.barycentrics, seen.depth))
+        )
 
     def picture(self, fragments: Fragments, texture: Tensor) -> Tensor:
         """(3, H, W) linear, 0 where nothing is; texture: (3, S, S)."""

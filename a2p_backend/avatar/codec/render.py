@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from a2p_backend.avatar.codec.config import AvatarError
 from a2p_backend.avatar.codec.display import linear_to_display, to_bytes
 from a2p_backend.avatar.codec.fused import FusedAvatar
+from a2p_backend.avatar.codec.memory import freed_memory_kept
 from a2p_backend.avatar.codec.sparse import RowSums, bilinear
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
 from kinematics.camera import Camera
@@ -37,6 +39,16 @@ class Quality:
 
 
 PRESETS = {"full": Quality(), "preview": Quality(view_network=False, scale=0.5, every=2)}
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """One frame's mesh, and its texture for each camera."""
+
+    vertices: Tensor
+    """(V, 3) camera units."""
+    textures: Sequence[Tensor]
+    """(4 S S, 3) linear, in blocks of 2 x 2 texels."""
 
 
 class AvatarRenderer:
@@ -86,22 +98,43 @@ class AvatarRenderer:
         faces = _checked("face", face, config.face_code)[:: self._quality.every]
         if len(poses) != len(faces):
             raise AvatarError(f"{len(poses)} poses cannot be drawn with {len(faces)} face codes.")
-        for start in range(0, len(poses), _FACES_AT_ONCE):
-            batch = slice(start, start + _FACES_AT_ONCE)
-            yield from self._draw(poses[batch], faces[batch])
+        with freed_memory_kept():
+            for start in range(0, len(poses), _FACES_AT_ONCE):
+                batch = slice(start, start + _FACES_AT_ONCE)
+                for dressed in self.dress(poses[batch], faces[batch]):
+                    yield self.shade(dressed, self.rasterise(dressed))
 
-    def _draw(self, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]) -> Iterator[Picture]:
+    def dress(self, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]) -> Iterator[Dressed]:
+        """The mesh and its textures for each of poses (T, 104) with face codes (T, 256).
+
+        The faces of all go through their networks at once.
+        """
         avatar = self._avatar
         with torch.inference_mode():
             joints = avatar.avatar.lbs_fn.joints(poses)
             face_maps = avatar.face_maps(torch.from_numpy(faces).to(avatar.device))
-            pose_rows = torch.from_numpy(poses).to(avatar.device)
+            rows = torch.from_numpy(poses).to(avatar.device)
         for frame in range(len(poses)):
             at = slice(frame, frame + 1)
             # Not around the yield: what the caller does meanwhile is no inference of ours.
             with torch.inference_mode():
-                picture = self._frame(pose_rows[at], joints[at], face_maps[at])
-            yield picture
+                posed = avatar.pose(rows[at], joints[at], face_maps[at])
+                lights = self._lights or [avatar.light(rows[at])] * len(self.cameras)
+                textures = avatar.textures(
+                    posed, self._centres, lights, view_network=self._quality.view_network
+                )
+            yield Dressed(posed.vertices, textures)
+
+    def rasterise(self, dressed: Dressed) -> list[Fragments]:
+        """What each camera sees at each pixel."""
+        vertices = dressed.vertices.to(self._rasteriser.device)
+        return [self._rasteriser.rasterise(vertices, self._faces, camera) for camera in self.cameras]
+
+    @torch.inference_mode()
+    def shade(self, dressed: Dressed, fragments: Sequence[Fragments]) -> Picture:
+        """(H, sum of widths, 3), first camera left."""
+        views = zip(fragments, dressed.textures, strict=True)
+        return torch.cat([self._shade(*view) for view in views], dim=1).cpu().numpy()
 
     @torch.inference_mode()
     def _lights_from(self, ao: npt.ArrayLike | None) -> list[Tensor]:
@@ -122,19 +155,6 @@ class AvatarRenderer:
             return [self._avatar.light(ao=maps[None])] * len(self.cameras)
         return [self._avatar.light(ao=view[None]) for view in maps]
 
-    def _frame(self, pose: Tensor, joints: Tensor, face_map: Tensor) -> Picture:
-        posed = self._avatar.pose(pose, joints, face_map)
-        lights = self._lights or [self._avatar.light(pose)] * len(self.cameras)
-        textures = self._avatar.textures(
-            posed, self._centres, lights, view_network=self._quality.view_network
-        )
-        vertices = posed.vertices.to(self._rasteriser.device)
-        pictures = [
-            self._shade(self._rasteriser.rasterise(vertices, self._faces, camera), texture)
-            for camera, texture in zip(self.cameras, textures, strict=True)
-        ]
-        return torch.cat(pictures, dim=1).cpu().numpy()
-
     def _shade(self, fragments: Fragments, texture: Tensor) -> Tensor:
         """(H, W, 3) uint8; only pixels that show something are looked up."""
         face_index = fragments.face_index.to(texture.device)
@@ -145,8 +165,8 @@ class AvatarRenderer:
             corners = self._corners[face_index.reshape(-1)[seen].to(torch.int64)]
             shares = fragments.barycentrics.to(texture.device).reshape(-1, 3)[seen]
             uvs = RowSums(corners, shares)(self._uvs)
-            size = round(len(texture) ** 0.5)
-            linear = bilinear(uvs * (size - 1), size)(texture)
+            size = math.isqrt(len(texture))
+            linear = bilinear(uvs * (size - 1), size, blocked=True)(texture)
             shown = to_bytes(linear_to_display(linear.T[..., None]))[..., 0].T
             picture[seen] = shown
         return picture.view(height, width, 3)

@@ -6,6 +6,7 @@ Seams, the way between mesh and atlas, and textures are all weighted sums of som
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,42 +40,66 @@ def map_of(rows: Tensor, size: int) -> Tensor:
     return rows.view(1, size, size, -1).permute(0, 3, 1, 2)
 
 
-def bilinear(points: Tensor, size: int, *, beyond: str = "border") -> RowSums:
+def _row_offsets(y: Tensor, size: int, blocked: bool) -> Tensor:
+    """Where the texels of row y of a map of size x size begin in its table."""
+    return (y // 2) * (2 * size) + (y % 2) * 2 if blocked else y * size
+
+
+def _column_offsets(x: Tensor, blocked: bool) -> Tensor:
+    """How far from there the texels of column x are."""
+    return (x // 2) * 4 + x % 2 if blocked else x
+
+
+def unblocked(table: Tensor) -> Tensor:
+    """The map (C, H, H) of a table (H H, C) in blocks of 2 x 2 texels."""
+    half = math.isqrt(len(table)) // 2
+    blocks = table.view(half, half, 2, 2, -1)
+    return blocks.permute(4, 0, 2, 1, 3).reshape(-1, 2 * half, 2 * half)
+
+
+def bilinear(points: Tensor, size: int, *, beyond: str = "border", blocked: bool = False) -> RowSums:
     """Samples of a map of size x size at points (N, 2), x and y in texels from the first texel's centre.
 
-    beyond: "border" for the map to go on as it ends, "zeros" for nothing.
+    beyond: "border" for the map to go on as it ends, "zeros" for nothing. blocked: the map's table holds it
+    as blocks of 2 x 2 texels. The texture's last layer makes these four at a time; so they stay in place.
     """
+    points = points.T.contiguous()
     if beyond == "border":
         points = points.clamp(0, size - 1)
     low = points.floor()
-    far = points - low
-    rows, shares = [], []
-    for dy in (0, 1):
-        for dx in (0, 1):
-            x, y = low[:, 0] + dx, low[:, 1] + dy
-            share = (far[:, 0] if dx else 1 - far[:, 0]) * (far[:, 1] if dy else 1 - far[:, 1])
-            within = (x >= 0) & (x < size) & (y >= 0) & (y < size)
-            shares.append(share * within)
-            rows.append(y.clamp(0, size - 1) * size + x.clamp(0, size - 1))
-    return RowSums(torch.stack(rows, dim=1).to(torch.int32), torch.stack(shares, dim=1))
+    shares = torch.stack([low + 1 - points, points - low])
+    texels = torch.stack([low, low + 1])
+    if beyond == "zeros":
+        shares = shares * ((texels >= 0) & (texels < size))
+    x, y = texels.clamp(0, size - 1).to(torch.int32).unbind(dim=1)
+    rows = _row_offsets(y, size, blocked)[:, None] + _column_offsets(x, blocked)
+    return RowSums(
+        rows.flatten(0, 1).T.contiguous(),
+        (shares[:, None, 1] * shares[None, :, 0]).flatten(0, 1).T.contiguous(),
+    )
 
 
 class SparseSeams:
-    """`SeamSampler` for the few texels that it changes."""
+    """`SeamSampler` for the few texels that it changes. blocked: see `bilinear`."""
 
-    def __init__(self, seams: SeamSampler) -> None:
+    def __init__(self, seams: SeamSampler, *, blocked: bool = False) -> None:
         size = seams.uvs.shape[0]
         if seams.weights.numel() != size * size:
             raise AvatarError(
                 f"The seam weights are of shape {tuple(seams.weights.shape)}, where one for each of"
                 f" {size} x {size} texels is expected."
             )
-        self.copied = seams.dst_ij[:, 0] * size + seams.dst_ij[:, 1]
-        self.copied_from = seams.src_ij[:, 0] * size + seams.src_ij[:, 1]
-        weights = seams.weights.reshape(-1)
-        self.blended = weights.nonzero()[:, 0]
-        weights = weights[self.blended, None]
-        there = bilinear(seams.uvs.reshape(-1, 2)[self.blended] * size - 0.5, size)
+
+        def rows(y: Tensor, x: Tensor) -> Tensor:
+            return _row_offsets(y, size, blocked) + _column_offsets(x, blocked)
+
+        self.copied = rows(*seams.dst_ij.T)
+        self.copied_from = rows(*seams.src_ij.T)
+        weights = seams.weights.reshape(size, size)
+        y, x = weights.nonzero(as_tuple=True)
+        weights = weights[y, x, None]
+        self.blended = rows(y, x)
+        there = bilinear(seams.uvs[y, x] * size - 0.5, size, blocked=blocked)
         self.blend = RowSums(
             torch.cat([self.blended[:, None].to(torch.int32), there.rows], dim=1).contiguous(),
             torch.cat([1.0 - weights, weights * there.shares], dim=1).contiguous(),
