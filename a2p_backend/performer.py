@@ -5,25 +5,32 @@
 
 The networks see at most 20 s at a time. A longer clip is covered by overlapping windows: the guide continues
 from the codes of the window before, and the denoisers' windows are denoised together
-(`a2p_backend.motion.windows`).
+(`a2p_backend.motion.windows`). An edit holds parts of an earlier performance in place while the rest is made
+anew (`a2p_backend.motion.held`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+import a2p_backend
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLES_PER_FRAME, Clip
-from a2p_backend.motion.diffusion import Diffusion, spacing_for
+from a2p_backend.motion.diffusion import FULL_STEPS, Diffusion, spacing_for
 from a2p_backend.motion.film_transformer import FiLMTransformer
-from a2p_backend.motion.sampler import SamplerState, sample
-from a2p_backend.motion.windows import Window, WindowBatch, equal_batches, joint_denoiser, lay_windows
+from a2p_backend.motion.guide_writer import GuideWriter
+from a2p_backend.motion.held import Held
+from a2p_backend.motion.sampler import sample
+from a2p_backend.motion.windowed import windowed_denoiser
+from a2p_backend.motion.windows import Window, lay_windows
+from a2p_backend.wire.edit import FACE, UNEDITED, Edit, FrameRange, frames_in, is_given
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings
@@ -31,166 +38,259 @@ from a2p_backend.wire.settings import GenerateSettings
 SHORTEST = 2 * FPS
 """Frames that the networks need at least; a shorter clip is performed with silence after it, then cut."""
 
-WINDOWS_AT_ONCE = 4
-"""Windows of a long clip that go through a denoiser in one call: enough to keep a processor busy."""
+FloatArray = NDArray[np.float32]
 
 
 def perform(
     clip: Clip,
     actor: Actor,
     settings: GenerateSettings,
+    edit: Edit = UNEDITED,
     on_progress: OnProgress = lambda progress: None,
     cancelled: IsCancelled = lambda: False,
 ) -> Performance:
-    """Performs a clip: the same clip, actor and settings give the same motion on one machine.
+    """Performs a clip: the same clip, actor, settings and edit give the same motion on one machine.
 
     What the actor has no networks for stays at rest (the mean pose, an expressionless face), with a warning.
 
     Args:
         clip: 48 kHz, the actor on channel 0 and the partner on channel 1.
+        edit: what stays of an earlier performance, and guide poses that are given.
         on_progress: hears of the stages audio, guide, body and face.
         cancelled: asked before every step of a denoiser and between the stages.
 
     Raises:
+        EditError: the edit does not fit the clip or the actor.
         Cancelled: `cancelled()` said so.
     """
     settings = settings.resolved(actor.manifest.defaults.face_guidance, actor.manifest.defaults.body_guidance)
-    stage = _Stage(actor, settings, on_progress, cancelled)
-    frames = clip.frame_count
-    hearing, face_hearing = _hear(clip, actor, on_progress, cancelled)
-    warnings = list(clip.warnings)
+    edit.check_fits(clip.frame_count, actor.name)
+    job = _Job(clip, actor, settings, edit, on_progress, cancelled)
+    heard = job.listen()
+    statistics = actor.statistics
+    warnings, missing = list(clip.warnings), []
 
-    pose = np.zeros((frames, POSE_SIZE), np.float32)
-    guide = np.zeros((0, POSE_SIZE), np.float32)
     if actor.performs_body:
-        guide_poses = stage.guide(hearing)
-        pose = stage.denoise("body", actor.denoiser, hearing, guide_poses)[:frames]
-        guide = guide_poses[0].cpu().numpy()[: -(-frames // FPS)]
+        pose = job.body(heard)
+        guide = statistics.denormalise_pose(heard.guide[0, : job.seconds].cpu().numpy())
     else:
+        pose = np.broadcast_to(statistics.pose_mean, (clip.frame_count, POSE_SIZE))
+        guide = np.zeros((0, POSE_SIZE))
         warnings.append(f"The actor {actor.name} has no networks for the body: it keeps its mean pose.")
-
-    face = np.zeros((frames, FACE_SIZE), np.float32)
+        missing.append("body")
     if actor.performs_face:
-        face = stage.denoise("face", actor.face, face_hearing)[:frames]
+        face = job.face(heard)
     else:
+        face = np.broadcast_to(statistics.face_mean, (clip.frame_count, FACE_SIZE))
         warnings.append(f"The actor {actor.name} has no network for the face: it stays at rest.")
+        missing.append(FACE)
 
     return Performance(
-        pose=actor.statistics.denormalise_pose(pose).astype(np.float32),
-        face=actor.statistics.denormalise_face(face).astype(np.float32),
-        guide=actor.statistics.denormalise_pose(guide).astype(np.float32),
+        pose=pose.astype(np.float32),
+        face=face.astype(np.float32),
+        guide=guide.astype(np.float32),
         actor=actor.name,
         seed=settings.seed,
         clip_name=clip.name,
         clip_sha256=clip.sha256,
         settings=settings.to_dict(),
         warnings=tuple(warnings),
+        edit=edit.to_dict(),
+        missing=tuple(missing),
+        versions={"a2p": a2p_backend.__version__, "torch": str(torch.__version__)},
     )
 
 
-@dataclass(frozen=True)
-class _Hearing:
-    """The clip as the networks hear it: windows over its frames, and the audio features (1, L, C) of each."""
+def perform_conversation(
+    clips: tuple[Clip, Clip],
+    actors: tuple[Actor, Actor],
+    settings: GenerateSettings,
+    on_progress: OnProgress = lambda progress: None,
+    cancelled: IsCancelled = lambda: False,
+) -> tuple[Performance, Performance]:
+    """Performs both people of a recording, each of whom hears the other.
+
+    clips: the recording as each of them lives it, `load_clip(...)` and `load_clip(..., speaker="right")`.
+    on_progress: the second one's stages come with "partner's " before them. Raises as `perform` does.
+    """
+    left, right = (
+        dataclasses.replace(settings, actor=actor.name, speaker=speaker)
+        for actor, speaker in zip(actors, ("left", "right"), strict=True)
+    )
+
+    def on_partner(progress: Progress) -> None:
+        on_progress(dataclasses.replace(progress, stage=f"partner's {progress.stage}"))
+
+    return (
+        perform(clips[0], actors[0], left, on_progress=on_progress, cancelled=cancelled),
+        perform(clips[1], actors[1], right, on_progress=on_partner, cancelled=cancelled),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """A clip as the denoisers know it: each window's audio tokens (1, L, width), and the guide poses."""
 
     windows: tuple[Window, ...]
-    features: tuple[Tensor, ...]
-
-    @property
-    def frames(self) -> int:
-        return self.windows[-1].stop
-
-    def batches(self) -> list[tuple[tuple[Window, ...], Tensor]]:
-        """Windows of one length and their features (W, L, C), a few at a time."""
-        heard = dict(zip(self.windows, self.features, strict=True))
-        return [
-            (windows, torch.cat([heard[window] for window in windows]))
-            for windows in equal_batches(self.windows, WINDOWS_AT_ONCE)
-        ]
+    body: tuple[Tensor, ...]
+    face: tuple[Tensor, ...]
+    guide: Tensor
+    """(1, K, 104), normalised; K is 0 where the actor has no guide."""
 
 
-def _hear(
-    clip: Clip, actor: Actor, on_progress: OnProgress, cancelled: IsCancelled
-) -> tuple[_Hearing, _Hearing]:
-    """Lays the windows and computes, once, what guide and body hear of each and what the face hears."""
-    frames = max(clip.frame_count, SHORTEST)
-    audio = np.zeros((frames * SAMPLES_PER_FRAME, 2), np.float32)
-    audio[: len(clip.samples)] = clip.samples
-    windows = lay_windows(frames)
-    features, face_features = [], []
-    for done, window in enumerate(windows):
-        raise_if(cancelled)
-        on_progress(Progress("audio", done, len(windows)))
-        piece = audio[window.start * SAMPLES_PER_FRAME : window.stop * SAMPLES_PER_FRAME]
-        normalised = torch.from_numpy(actor.statistics.normalise_audio(piece)).to(actor.device)[None]
-        with torch.inference_mode():
-            features.append(actor.hear(normalised))
-            face_features.append(actor.hear_face(normalised, features[-1]))
-    on_progress(Progress("audio", len(windows), len(windows)))
-    return _Hearing(windows, tuple(features)), _Hearing(windows, tuple(face_features))
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A clip being performed."""
 
-
-@dataclass(frozen=True)
-class _Stage:
-    """An actor at work under some settings; its methods are the stack's stages."""
-
+    clip: Clip
     actor: Actor
     settings: GenerateSettings
+    edit: Edit
     on_progress: OnProgress
     cancelled: IsCancelled
 
-    @torch.inference_mode()
-    def guide(self, hearing: _Hearing) -> Tensor:
-        """Guide poses (1, K, 104), normalised, one a second."""
-        network, codec = self.actor.guide, self.actor.codec
-        assert network is not None
-        assert codec is not None
-        generator = self._generator("guide")
-        codes = torch.zeros(1, 0, network.config.depth, dtype=torch.long, device=self.actor.device)
-        for done, (window, features) in enumerate(zip(hearing.windows, hearing.features, strict=True)):
-            raise_if(self.cancelled)
-            self.on_progress(Progress("guide", done, len(hearing.windows)))
-            settled = codes[:, window.start // FPS :]
-            seconds = -(-window.length // FPS)
-            sampled = network.sample(features, seconds, generator, self.settings.top_p, prefix=settled)
-            codes = torch.cat([codes, sampled[:, settled.shape[1] :]], dim=1)
-        self.on_progress(Progress("guide", len(hearing.windows), len(hearing.windows)))
-        return codec.decode(codes)
+    @property
+    def seconds(self) -> int:
+        """Guide poses of the clip."""
+        return -(-self.clip.frame_count // FPS)
+
+    @property
+    def frames(self) -> int:
+        """Frames to be made, some of them past the end of a very short clip."""
+        return max(self.clip.frame_count, SHORTEST)
 
     @torch.inference_mode()
-    def denoise(
-        self, stage: str, network: FiLMTransformer | None, hearing: _Hearing, guide: Tensor | None = None
-    ) -> np.ndarray:
-        """Normalised motion (T, features) that a denoiser makes of noise, under guidance."""
-        assert network is not None
-        scale = self.settings.face_guidance if stage == "face" else self.settings.body_guidance
-        batches = []
-        for windows, features in hearing.batches():
+    def listen(self) -> _Heard:
+        """Hears the clip window by window and writes its guide poses; nothing larger than tokens is kept."""
+        actor, windows = self.actor, lay_windows(self.frames)
+        given = self._on_device(self._given_guide())
+        writer = None
+        if actor.performs_body:
+            assert actor.guide is not None
+            assert actor.codec is not None
+            writer = GuideWriter(
+                actor.guide, actor.codec, given, self.settings.top_p, self._generator("guide")
+            )
+        body, face = [], []
+        for done, window in enumerate(windows):
             raise_if(self.cancelled)
-            conditions = network.conditions(features, _guide_of(windows, guide))
-            batches.append(WindowBatch(windows, partial(network.guided, conditions=conditions, scale=scale)))
-        shape = (1, hearing.frames, network.config.features)
-        noise = torch.randn(shape, generator=self._generator(stage)).to(self.actor.device)
+            self.on_progress(Progress("audio", done, len(windows)))
+            audio = self._on_device(actor.statistics.normalise_audio(self._samples(window)))[None]
+            features = actor.hear(audio)
+            if actor.face is not None:
+                face.append(actor.face.audio_tokens(actor.hear_face(audio, features)))
+            if writer is not None and actor.denoiser is not None:
+                body.append(actor.denoiser.audio_tokens(features))
+                self.on_progress(Progress("guide", done, len(windows)))
+                writer.extend(window, features)
+        self.on_progress(Progress("audio", len(windows), len(windows)))
+        if writer is None:
+            return _Heard(windows, (), tuple(face), given[None, :0])
+        self.on_progress(Progress("guide", len(windows), len(windows)))
+        guide = writer.poses()
+        if (start := self._start("body")) is not None:
+            poses = self._on_device(actor.statistics.normalise_pose(self._padded(start.pose)[::FPS]))
+            guide = torch.where(self._on_device(self.edit.kept_parameters), poses, guide)
+        return _Heard(windows, tuple(body), tuple(face), guide)
+
+    def body(self, heard: _Heard) -> NDArray[np.floating]:
+        """Pose (T, 104)."""
+        statistics, start, held = self.actor.statistics, self._start("body"), None
+        if start is not None:
+            motion = statistics.normalise_pose(self._padded(start.pose))
+            held = self._held(motion, self.edit.locked_pose, self.edit.kept_parameters)
+        motion = self._denoise("body", self.actor.denoiser, heard, held)
+        return statistics.denormalise_pose(motion)
+
+    def face(self, heard: _Heard) -> NDArray[np.floating]:
+        """Expression codes (T, 256)."""
+        statistics, start, held = self.actor.statistics, self._start(FACE), None
+        if start is not None:
+            motion = statistics.normalise_face(self._padded(start.face))
+            held = self._held(motion, self.edit.locked_face, np.full(FACE_SIZE, FACE in self.edit.kept))
+        motion = self._denoise("face", self.actor.face, heard, held)
+        return statistics.denormalise_face(motion)
+
+    @torch.inference_mode()
+    def _denoise(
+        self,
+        stage: Literal["body", "face"],
+        network: FiLMTransformer | None,
+        heard: _Heard,
+        held: Held | None,
+    ) -> FloatArray:
+        """Normalised motion (T, features) that a denoiser makes of noise, around what is held."""
+        assert network is not None
+        if held is not None and held.columns.all():
+            return held.motion[: self.clip.frame_count].cpu().numpy()
+        tokens, guide, scale = (
+            (heard.body, heard.guide, self.settings.body_guidance)
+            if stage == "body"
+            else (heard.face, None, self.settings.face_guidance)
+        )
+        assert scale is not None
+        denoise = windowed_denoiser(network, heard.windows, tokens, guide, scale, self.cancelled)
         solver = self.settings.solver
         diffusion = Diffusion.create(spacing_for(solver.steps, solver.order))
-
-        def on_step(state: SamplerState) -> None:
-            self.on_progress(Progress(stage, state.done, state.total))
-
-        denoiser = joint_denoiser(batches, self.cancelled)
+        initial, skip = None, 0
+        if held is not None:
+            denoise = held.within(denoise)
+            skip = int((diffusion.steps > self.edit.strength * (FULL_STEPS - 1)).sum())
+            initial = held.motion[None] if skip else None
+        noise = torch.randn(1, self.frames, network.config.features, generator=self._generator(stage))
         motion = sample(
-            denoiser, noise, diffusion, order=solver.order, on_step=on_step, cancelled=self.cancelled
+            denoise,
+            noise.to(self.actor.device),
+            diffusion,
+            order=solver.order,
+            initial=initial,
+            skip=skip,
+            on_step=lambda state: self.on_progress(Progress(stage, state.done, state.total)),
+            cancelled=self.cancelled,
         )
-        return motion[0].cpu().numpy()
+        return motion[0, : self.clip.frame_count].cpu().numpy()
+
+    def _start(self, part: str) -> Performance | None:
+        """The performance that the body or the face starts from, if it has any."""
+        start = self.edit.start
+        return None if start is None or part in start.missing else start
+
+    def _given_guide(self) -> FloatArray:
+        """Normalised guide poses (K, 104) that are settled before the guide begins, NaN where it is free."""
+        edit, start = self.edit, self._start("body")
+        given = np.full((-(-self.frames // FPS), POSE_SIZE), np.nan, np.float32)
+        if start is not None:
+            if edit.strength < 1 and len(start.guide) == self.seconds:
+                given[: self.seconds] = start.guide
+            locked = np.flatnonzero(frames_in(edit.locked_pose, self.clip.frame_count)[::FPS])
+            given[locked] = start.pose[FPS * locked]
+        if edit.guide is not None:
+            rows = np.flatnonzero(is_given(edit.guide))
+            given[rows] = edit.guide[rows]
+        return self.actor.statistics.normalise_pose(given)
+
+    def _held(self, motion: FloatArray, locked: tuple[FrameRange, ...], kept: NDArray[np.bool_]) -> Held:
+        frames = frames_in(locked, self.frames)
+        return Held(self._on_device(motion), self._on_device(frames), self._on_device(kept))
+
+    def _samples(self, window: Window) -> FloatArray:
+        """The window's sound (1600 T, 2), silent past the end of the clip."""
+        first, end = window.start * SAMPLES_PER_FRAME, window.stop * SAMPLES_PER_FRAME
+        samples = self.clip.samples[first:end]
+        return np.pad(samples, ((0, end - first - len(samples)), (0, 0)))
+
+    def _padded(self, motion: FloatArray) -> FloatArray:
+        """Motion (T, C) whose last frame is repeated as far as frames are made."""
+        return np.pad(motion, ((0, self.frames - len(motion)), (0, 0)), mode="edge")
+
+    def _on_device(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.actor.device)
 
     def _generator(self, stage: str) -> torch.Generator:
-        """Each stage draws from its own stream, so that a change to one leaves the others' noise as it is."""
-        entropy = [self.settings.seed, *stage.encode()]
+        """Each stage, and each of two people, draws from a stream of its own: a change to one leaves the
+        others' noise as it is.
+        """
+        stream = stage if self.settings.speaker == "left" else f"{stage} {self.settings.speaker}"
+        entropy = [self.settings.seed, *stream.encode()]
         (state,) = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(state) >> 1)
-
-
-def _guide_of(windows: Sequence[Window], guide: Tensor | None) -> Tensor | None:
-    """The guide poses (W, K, 104) that fall into windows of one length."""
-    if guide is None:
-        return None
-    return torch.cat([guide[:, window.start // FPS : -(-window.stop // FPS)] for window in windows])

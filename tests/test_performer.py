@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
+import torch
 
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
+from a2p_backend.motion.windowed import windowed_denoiser
 from a2p_backend.motion.windows import lay_windows
-from a2p_backend.performer import perform
+from a2p_backend.performer import perform, perform_conversation
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings
-from tests.tiny_actor import write_tiny_actor, write_tone
+from tests.tiny_actor import write_conversation, write_tiny_actor, write_tone
 
 SETTINGS = GenerateSettings(steps=4, seed=3)
+OTHER_SEED = GenerateSettings(steps=4, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def test_a_clip_becomes_a_performance_of_its_length(actor: Actor, clip: Clip) ->
 
 def test_the_seed_decides_the_motion(actor: Actor, clip: Clip) -> None:
     first, again = perform(clip, actor, SETTINGS), perform(clip, actor, SETTINGS)
-    other = perform(clip, actor, GenerateSettings(steps=4, seed=4))
+    other = perform(clip, actor, OTHER_SEED)
     assert first.pose.tobytes() == again.pose.tobytes()
     assert first.face.tobytes() == again.face.tobytes()
     assert np.abs(first.pose - other.pose).max() > 0.1
@@ -75,6 +80,36 @@ def test_cancelling_acts_within_a_step(actor: Actor, clip: Clip) -> None:
     assert [progress.done for progress in heard if progress.stage == "body"] == [1]
 
 
+def test_two_people_hear_each_other(actor: Actor, tmp_path) -> None:
+    path = write_conversation(tmp_path / "two.wav")
+    clips = load_clip(path), load_clip(path, speaker="right")
+    left, right = perform_conversation(clips, (actor, actor), SETTINGS)
+    assert (left.settings["speaker"], right.settings["speaker"]) == ("left", "right")
+    assert left.clip_sha256 == right.clip_sha256
+    assert np.abs(left.pose - right.pose).max() > 0.1
+    swapped = clips[1], clips[0]
+    alone = perform(swapped[1], actor, SETTINGS)
+    assert left.pose.tobytes() == alone.pose.tobytes()
+
+
+def test_conditions_beyond_the_budget_are_computed_anew_to_the_same_end(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = lay_windows(1350)
+    tokens = [torch.randn(1, window.length, 16) for window in windows]
+    noise = torch.randn(1, 1350, 256)
+    compute = Mock(wraps=actor.face.conditions_of_tokens)
+    monkeypatch.setattr(actor.face, "conditions_of_tokens", compute)
+    motions, computed = [], []
+    for budget in (1 << 30, 0):
+        compute.reset_mock()
+        denoise = windowed_denoiser(actor.face, windows, tokens, None, 2.0, lambda: False, budget)
+        motions.append([denoise(noise, torch.tensor([step])) for step in (900, 500)])
+        computed.append(compute.call_count)
+    assert computed[1] == 2 * computed[0]
+    assert all(torch.equal(kept, anew) for kept, anew in zip(*motions, strict=True))
+
+
 @pytest.mark.parametrize("missing", ["face", "guide"])
 def test_what_an_actor_lacks_stays_at_rest_and_is_said(missing: str, clip: Clip, tmp_path) -> None:
     kept = tuple(name for name in ("face", "guide", "codec", "body") if name != missing)
@@ -84,4 +119,5 @@ def test_what_an_actor_lacks_stays_at_rest_and_is_said(missing: str, clip: Clip,
     )
     assert not resting.any()
     assert moving.any()
+    assert performance.missing == (("face",) if missing == "face" else ("body",))
     assert any("stays at rest" in warning or "mean pose" in warning for warning in performance.warnings)

@@ -76,3 +76,14 @@ def write_tone(path: Path, seconds: float, channels: int = 1, rate: int = 16000)
     tone = 0.3 * np.sin(2 * np.pi * 140 * time) * (np.sin(2 * np.pi * 2 * time) > 0)
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate, subtype="PCM_16")
     return path
+
+
+def write_conversation(path: Path, seconds: float = 4, rate: int = 16000) -> Path:
+    """Writes a recording of two tones that take turns, one on each side, as a 16-bit WAV file."""
+    import soundfile
+
+    time = np.arange(round(seconds * rate)) / rate
+    left = 0.3 * np.sin(2 * np.pi * 140 * time) * (time % 2 < 1)
+    right = 0.1 * np.sin(2 * np.pi * 220 * time) * (time % 2 >= 1)
+    soundfile.write(path, np.stack([left, right], axis=1), rate, subtype="PCM_16")
+    return path

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,16 +80,20 @@ class Clip:
         return len(self.samples) / SAMPLE_RATE
 
 
-def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
+def load_clip(
+    source: str | Path | bytes, name: str | None = None, speaker: Literal["left", "right"] = "left"
+) -> Clip:
     """Read a recording from a file or from a file's bytes.
 
-    Mono recordings get a partner of faint noise, the same each time; of more than two channels the first two
-    are used. The result has a whole number of frames, filled up with silence.
+    speaker: the channel on which the actor is heard; "right" is the other side of the conversation. Mono
+    recordings get a partner of faint noise, the same each time; of more than two channels the first two are
+    used. The result has a whole number of frames, filled up with silence.
 
     What is damaged at its end, or shorter than a second, is used as far as it goes, with a warning.
 
-    Raises ClipError for what is no recording, has samples that are not numbers, or is longer than 10 min;
-    A2PError for a file that cannot be read or has over 512 MiB.
+    Raises ClipError for what is no recording, has samples that are not numbers, is longer than 10 min, or
+    has no second channel where the speaker is there; A2PError for a file that cannot be read or has over
+    512 MiB.
     """
     if isinstance(source, bytes):
         name, content = name or "recording", source
@@ -109,9 +114,17 @@ def load_clip(source: str | Path | bytes, name: str | None = None) -> Clip:
     if len(channels) == 2 and _is_same_voice(*channels):
         warnings.append(f"{name} has the same sound left and right: it is used as mono, the partner silent.")
         channels = channels[:1]
+    if speaker == "right":
+        if len(channels) < 2:
+            raise ClipError(
+                f"{name} has one voice: two people need a stereo recording, one speaker on each side."
+            )
+        channels = channels[::-1]
     levelled = _level(_resample(channels, sample_rate))
     if np.abs(levelled[0]).max() < SILENCE:
-        warnings.append(f"{name} is silent on the actor's channel (the left one): the actor only listens.")
+        warnings.append(
+            f"{name} is silent on the actor's channel (the {speaker} one): the actor only listens."
+        )
 
     frames = min(max(math.ceil((seconds - FRAME_SLACK) * FPS), 1), MAX_FRAMES)
     samples = np.zeros((frames * SAMPLES_PER_FRAME, 2), np.float32)

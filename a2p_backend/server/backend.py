@@ -16,6 +16,7 @@ from a2p_backend.actors.registry import actor_folders, find_actor
 from a2p_backend.audio.clip import load_clip
 from a2p_backend.performer import perform
 from a2p_backend.wire.client import ActorInfo, BackendInfo
+from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
@@ -48,16 +49,17 @@ class Backend:
         clip: bytes,
         clip_name: str,
         settings: GenerateSettings,
+        edit: Edit,
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> Performance:
         on_progress(Progress("reading", 0, 2))
-        recording = load_clip(clip, clip_name)
+        recording = load_clip(clip, clip_name, settings.speaker)
         on_progress(Progress("reading", 1, 2))
         raise_if(cancelled)
         actor = self._actor(settings.actor)
         on_progress(Progress("reading", 2, 2))
-        return perform(recording, actor, settings, on_progress, cancelled)
+        return perform(recording, actor, settings, edit, on_progress, cancelled)
 
     def render_plate(
         self,

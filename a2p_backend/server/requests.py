@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2p_backend.server.service import Service
+from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress
 from a2p_backend.wire.protocol import Kind, Message, ProtocolError
@@ -32,7 +33,7 @@ Work = Callable[[OnProgress, IsCancelled], Reply]
 def work_for(service: Service, request: Message) -> Work:
     """The work that a request asks for, with its fields checked.
 
-    Raises A2PError (ProtocolError, SettingsError, TakeError) where the request makes no sense.
+    Raises A2PError (ProtocolError, SettingsError, EditError, TakeError) where the request makes no sense.
     """
     if request.kind is Kind.ACTORS:
         return lambda _progress, _cancelled: Reply({"actors": [asdict(actor) for actor in service.actors()]})
@@ -52,9 +53,10 @@ def _generate(service: Service, request: Message) -> Work:
         raise ProtocolError("A request to generate came without a recording.")
     clip_name = _clip_name(request)
     settings = GenerateSettings.from_dict(request.fields.get("settings", {}))
+    edit = Edit.from_parts(request.fields.get("edit", {}), request.arrays)
 
     def work(on_progress: OnProgress, cancelled: IsCancelled) -> Reply:
-        performance = service.generate(clip.tobytes(), clip_name, settings, on_progress, cancelled)
+        performance = service.generate(clip.tobytes(), clip_name, settings, edit, on_progress, cancelled)
         return Reply(performance.header(), performance.arrays())
 
     return work

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from a2p_backend.wire.client import ActorInfo, BackendInfo
+from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
@@ -29,6 +30,7 @@ class Service(Protocol):
         clip: bytes,
         clip_name: str,
         settings: GenerateSettings,
+        edit: Edit,
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> Performance:

@@ -20,6 +20,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from a2p_backend.wire.edit import UNEDITED, Edit
 from a2p_backend.wire.endpoint import Endpoint, read_endpoint
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import Cancelled, OnProgress, Progress
@@ -229,12 +230,14 @@ class Client:
         """An actor's body; waits up to `timeout`."""
         return self._ask(Kind.BODY, {"actor": actor}, read_result=_read_body).wait(self.timeout)
 
-    def generate(self, clip: bytes, clip_name: str, settings: GenerateSettings) -> Job[Performance]:
+    def generate(
+        self, clip: bytes, clip_name: str, settings: GenerateSettings, edit: Edit = UNEDITED
+    ) -> Job[Performance]:
         """Perform a recording, given as its file's bytes. Raises A2PError for one that is too large."""
         return self._ask(
             Kind.GENERATE,
-            {"clip_name": clip_name, "settings": settings.to_dict()},
-            {"clip": _clip_array(clip)},
+            {"clip_name": clip_name, "settings": settings.to_dict(), "edit": edit.fields()},
+            {"clip": _clip_array(clip), **edit.arrays()},
             read_result=_read_performance,
         )
 

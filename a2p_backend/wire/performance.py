@@ -49,6 +49,9 @@ class Performance:
     guide: (K, 104) float32, the guide poses that steered the body, one a second; K <= T, may be 0.
     actor, seed: the name of the model set, and the seed of the take.
     settings: the JSON object of the GenerateSettings that were used.
+    edit: the JSON object of the Edit that it was made under; empty for a clip performed from nothing.
+    missing: "body" or "face" where the actor has no networks for it, so that it stays at rest.
+    versions: of the programs that made it, by name.
     clip_name, clip_sha256: the recording's file name and the SHA-256 of its bytes (hexadecimal).
     warnings: what the user should know about the clip, one sentence each.
     """
@@ -63,6 +66,9 @@ class Performance:
     settings: Mapping[str, Any] = field(default_factory=dict)
     fps: int = FPS
     warnings: tuple[str, ...] = ()
+    edit: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, width in (("pose", POSE_SIZE), ("face", FACE_SIZE), ("guide", POSE_SIZE)):
@@ -74,22 +80,21 @@ class Performance:
             raise TakeError(f"A performance has {frames} frames of pose but {len(self.face)} frames of face.")
         if len(self.guide) > frames:
             raise TakeError(f"A performance of {frames} frames has {len(self.guide)} guide poses: too many.")
-        for name, kind in (
-            ("actor", str),
-            ("seed", int),
-            ("clip_name", str),
-            ("clip_sha256", str),
-            ("fps", int),
-        ):
+        for name, kind in _FIELD_TYPES.items():
             if not isinstance(getattr(self, name), kind):
                 raise TakeError(
                     f"The {name} of a performance is {getattr(self, name)!r}, not a {kind.__name__}."
                 )
         if self.fps <= 0:
             raise TakeError(f"A performance has {self.fps} frames a second.")
-        if not isinstance(self.settings, Mapping):
-            raise TakeError("The settings of a performance are not a JSON object.")
-        object.__setattr__(self, "warnings", tuple(self.warnings))
+        for name in ("settings", "edit", "versions"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TakeError(f"The {name} of a performance are not a JSON object.")
+        for name in ("warnings", "missing"):
+            texts = getattr(self, name)
+            if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+                raise TakeError(f"The {name} of a performance are not a list of texts.")
+            object.__setattr__(self, name, tuple(texts))
 
     @property
     def frame_count(self) -> int:
@@ -111,6 +116,9 @@ class Performance:
             "settings": dict(self.settings),
             "fps": self.fps,
             "warnings": list(self.warnings),
+            "edit": dict(self.edit),
+            "missing": list(self.missing),
+            "versions": dict(self.versions),
         }
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -123,9 +131,6 @@ class Performance:
         missing = [name for name in _ARRAY_NAMES if name not in arrays]
         if missing:
             raise TakeError(f"A performance without its {missing[0]} array is of no use.")
-        warnings = header.get("warnings", [])
-        if not isinstance(warnings, list) or not all(isinstance(warning, str) for warning in warnings):
-            raise TakeError("The warnings of a performance are not a list of sentences.")
         try:
             return cls(
                 **{name: arrays[name] for name in _ARRAY_NAMES},
@@ -135,7 +140,10 @@ class Performance:
                 clip_sha256=header["clip_sha256"],
                 settings=header.get("settings", {}),
                 fps=header.get("fps", FPS),
-                warnings=tuple(warnings),
+                warnings=header.get("warnings", ()),
+                edit=header.get("edit", {}),
+                missing=header.get("missing", ()),
+                versions=header.get("versions", {}),
             )
         except KeyError as error:
             raise TakeError(f"A performance lacks its {error.args[0]}.") from error

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kinematics.errors import A2PError
 
@@ -24,7 +24,6 @@ MIN_PLATE_SIDE, MAX_PLATE_SIDE = 64, 4096
 RASTERISERS = ("auto", "opengl", "pytorch3d")
 
 SPEAKERS = ("left", "right")
-
 _ACTOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -73,7 +72,7 @@ class GenerateSettings:
     face_guidance: float | None = None
     body_guidance: float | None = None
     top_p: float = 0.94
-    speaker: str = "left"
+    speaker: Literal["left", "right"] = "left"
 
     def __post_init__(self) -> None:
         if not isinstance(self.actor, str) or not _ACTOR_NAME.fullmatch(self.actor):

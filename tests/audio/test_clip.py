@@ -31,6 +31,16 @@ def tone(seconds: float, rate: int = 48_000, hertz: float = 440.0, peak: float =
     return (peak * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
 
 
+def test_the_speaker_is_the_first_channel_at_full_level() -> None:
+    stereo = np.stack([tone(1, peak=0.5), tone(1, hertz=220, peak=0.1)], axis=1)
+    left, right = load_clip(wav(stereo)), load_clip(wav(stereo), speaker="right")
+    for clip in (left, right):
+        assert np.abs(clip.samples[:, 0]).max() == pytest.approx(1.0, abs=1e-3)
+    assert np.corrcoef(left.samples[:, 0], right.samples[:, 1])[0, 1] == pytest.approx(1.0)
+    with pytest.raises(ClipError, match="one voice"):
+        load_clip(wav(tone(1)), speaker="right")
+
+
 @needs_shared
 @pytest.mark.parametrize(
     ("file", "sentence"),

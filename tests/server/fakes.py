@@ -11,6 +11,7 @@ import numpy as np
 
 from a2p_backend.server.server import Server
 from a2p_backend.wire.client import ActorInfo, BackendInfo
+from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.endpoint import Endpoint
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
@@ -47,6 +48,7 @@ class FakeService:
         clip: bytes,
         clip_name: str,
         settings: GenerateSettings,
+        edit: Edit,
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> Performance:
@@ -70,6 +72,7 @@ class FakeService:
             clip_name=clip_name,
             clip_sha256="",
             settings=settings.to_dict(),
+            edit=edit.to_dict(),
         )
 
     def render_plate(

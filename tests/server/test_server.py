@@ -21,6 +21,7 @@ from a2p_backend.wire.client import (
     Finished,
     Stopped,
 )
+from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.endpoint import Endpoint, EndpointError, new_key, read_endpoint
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import Cancelled, Progress
@@ -82,6 +83,13 @@ def test_generate_reports_progress_and_returns_the_performance(client: Client) -
     assert (performance.pose == 5).all()
     assert performance.pose.shape == (30, 104)
     assert seen[-1] == Progress("body", STEPS, STEPS)
+
+
+def test_an_edit_arrives_with_its_request(client: Client) -> None:
+    start = client.generate(b"RIFF", "a.wav", SETTINGS).wait(DEADLINE)
+    edit = Edit(start=start, strength=0.5, locked_pose=((3, 9),), guide=np.zeros((1, 104), np.float32))
+    performance = client.generate(b"RIFF", "a.wav", SETTINGS, edit).wait(DEADLINE)
+    assert performance.edit == edit.to_dict()
 
 
 def test_poll_never_blocks_and_ends_with_finished(client: Client) -> None:

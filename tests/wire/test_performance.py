@@ -23,6 +23,9 @@ def make_performance(frames: int = 45) -> Performance:
         clip_sha256="0" * 64,
         settings={"steps": 20},
         warnings=("The clip is short.",),
+        edit={"kept": ["legs"]},
+        missing=("face",),
+        versions={"a2p": "1.0"},
     )
 
 
