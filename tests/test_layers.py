@@ -56,7 +56,11 @@ LAYERS = (
     Layer("a2p_backend.server", PERFORMER),
     Layer("a2p_backend.training", PERFORMER),
     Layer("a2p_backend.batch", PERFORMER),
-    Layer("a2p_backend.cli", (*PERFORMER, "a2p_backend.server", "a2p_backend.training", "a2p_backend.batch")),
+    Layer("a2p_backend.bench", PERFORMER),
+    Layer(
+        "a2p_backend.cli",
+        (*PERFORMER, "a2p_backend.server", "a2p_backend.training", "a2p_backend.batch", "a2p_backend.bench"),
+    ),
     Layer("blender_addon", CARRIED, (*NUMPY, *sorted(BLENDER))),
 )
 PACKAGES = ("kinematics", "a2p_backend", "blender_addon")

@@ -104,7 +104,7 @@ def _layers(text: str) -> ConvLayers:
         raise Wav2VecConfigError(f"The checkpoint's convolutions {text!r} cannot be read.") from error
 
 
-def _convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
+def convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
     """A convolution over time-major x (B, N, channels), by matrix products that read x where it lies.
 
     The kernel is a whole number of strides long. Cut into pieces of one stride, every piece is a linear
@@ -158,7 +158,7 @@ class ConvExtractor(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         x = waveform[..., None]
         for convolution, _, norm in self.conv_layers:
-            y = self.activate(_normalise(_convolve(x, convolution), norm))
+            y = self.activate(_normalise(convolve(x, convolution), norm))
             if self.skip and x.shape[2] == y.shape[2]:
                 steps = y.shape[1]
                 y = (y + x[:, :: x.shape[1] // steps][:, :steps]) * self.amplitude
@@ -190,7 +190,7 @@ class ConvAggregator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for _, convolution, _, norm in self.conv_layers:
             lead_in = x[:, :1].expand(-1, convolution.kernel_size[0] - 1, -1)
-            y = self.activate(_normalise(_convolve(torch.cat([lead_in, x], dim=1), convolution), norm))
+            y = self.activate(_normalise(convolve(torch.cat([lead_in, x], dim=1), convolution), norm))
             x = (y + x) * self.amplitude if self.skip and x.shape == y.shape else y
         return x
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from a2p_backend.cli import actors, convert, dataset, demo, doctor, generate, render, serve, train
+from a2p_backend.cli import actors, bench, convert, dataset, demo, doctor, generate, render, serve, train
 from a2p_backend.cli.console import Commands, show_version
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("render")(render.render)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.add_typer(actors.app, name="actors")
+app.add_typer(bench.app, name="bench")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(train.app, name="train")
 

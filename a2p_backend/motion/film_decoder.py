@@ -56,7 +56,7 @@ class Rotation(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rotate each pair of neighbouring features of x (..., N, width) by its position's angle."""
-        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
         return torch.view_as_real(pairs * self.turns).flatten(-2)
 
 

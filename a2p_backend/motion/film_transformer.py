@@ -11,7 +11,9 @@ rest once a clip, down to each layer's keys and values.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -132,6 +134,8 @@ class FiLMTransformer(nn.Module):
     def __init__(self, config: FiLMConfig) -> None:
         super().__init__()
         self.config = config
+        self.arithmetic = torch.float32
+        """What the decoder's products are computed in; norms and residuals stay in single precision."""
         width = config.width
         self.rotary = RotaryCode(width)
 
@@ -261,10 +265,11 @@ class FiLMTransformer(nn.Module):
     ) -> Conditions:
         """Conditions of pooled audio (B, width), audio tokens (B, L, width), guide tokens (B, K, width)."""
         decoder = self.seqTransDecoder
-        audio = decoder.memories(self.norm_cond(tokens), self.rotary(tokens.shape[1]))
         guide = None
-        if guide_tokens is not None:
-            guide = decoder.guide_memories(guide_tokens, self.rotary(guide_tokens.shape[1]))
+        with self._in_arithmetic(tokens.device):
+            audio = decoder.memories(self.norm_cond(tokens), self.rotary(tokens.shape[1]))
+            if guide_tokens is not None:
+                guide = decoder.guide_memories(guide_tokens, self.rotary(guide_tokens.shape[1]))
         return Conditions(hidden, tuple(memory.with_room(_TIME_TOKENS) for memory in audio), guide, null)
 
     def _denoise(self, x: Tensor, steps: Tensor, branches: tuple[Conditions, ...]) -> Tensor:
@@ -277,17 +282,22 @@ class FiLMTransformer(nn.Module):
         # norm_cond works on each token alone, so the time tokens may be normalised apart from the audio's,
         # whose positions they follow.
         time_tokens = self.norm_cond(self.to_time_tokens(time))
-        rotation = self.rotary(_TIME_TOKENS, start=branches[0].audio_steps)
-        time_memories = self.seqTransDecoder.memories(time_tokens, rotation)
-
+        last_rotation = self.rotary(_TIME_TOKENS, start=branches[0].audio_steps)
         hidden = self.input_projection(x)
         rotation = self.rotary(x.shape[1])
-        for i, (layer, last) in enumerate(zip(self.seqTransDecoder.stack, time_memories, strict=True)):
-            memories = [branch.audio[i].ending_in(last) for branch in branches]
-            guides = [branch.guide[i] for branch in branches if branch.guide is not None]
-            hidden, _ = layer(hidden, style, rotation, memories, guides)
+        with self._in_arithmetic(x.device):
+            time_memories = self.seqTransDecoder.memories(time_tokens, last_rotation)
+            for i, (layer, last) in enumerate(zip(self.seqTransDecoder.stack, time_memories, strict=True)):
+                memories = [branch.audio[i].ending_in(last) for branch in branches]
+                guides = [branch.guide[i] for branch in branches if branch.guide is not None]
+                hidden, _ = layer(hidden, style, rotation, memories, guides)
         output = self.final_layer(hidden)
         return self._smooth(output) if self.config.output_width else output
+
+    def _in_arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
+        if self.arithmetic == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.arithmetic)
 
     def _smooth(self, motion: Tensor) -> Tensor:
         """The causal convolutions on the body's output (B, T, features)."""

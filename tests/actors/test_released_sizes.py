@@ -16,11 +16,11 @@ import torch
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.actors.released import add_released_actor
 from a2p_backend.audio.clip import load_clip
+from a2p_backend.bench.seeding import seeded_value
 from a2p_backend.performer import perform
 from a2p_backend.wire.settings import GenerateSettings
 from tests.conformance.goldens import DEFAULT_FOLDER, read_npz
 from tests.conformance.networks import audio, motion
-from tests.conformance.seeding import seeded_value
 from tests.released_folder import FLAGS, Released, released
 from tests.tiny_actor import write_tone
 

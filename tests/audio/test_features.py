@@ -7,7 +7,7 @@ import torch
 
 from a2p_backend.audio.features import FeaturesError, build_features
 from a2p_backend.audio.log_mel import LogMel
-from a2p_backend.audio.wav2vec import VQWav2Vec, Wav2VecConfig, Wav2VecConfigError
+from a2p_backend.audio.wav2vec import VQWav2Vec, Wav2VecConfig, Wav2VecConfigError, convolve
 
 
 def tone(frequency: float, frames: int) -> torch.Tensor:
@@ -81,3 +81,12 @@ def test_features_are_built_by_kind(tmp_path) -> None:
             build_features(config, tmp_path)
     with pytest.raises(FeaturesError, match=r"missing\.safetensors"):
         build_features({"kind": "vq_wav2vec", "weights": "missing.safetensors"}, tmp_path)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "samples"), [(10, 5, 64), (4, 2, 31), (3, 1, 7), (1, 1, 5)])
+@torch.no_grad()
+def test_convolution_by_matrix_products(kernel: int, stride: int, samples: int) -> None:
+    convolution = torch.nn.Conv1d(3, 4, kernel, stride)
+    x = torch.randn(2, samples, 3)
+    expected = convolution(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(convolve(x, convolution), expected)

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from a2p_backend.audio.wav2vec import LipAudioEncoder, VQWav2Vec, Wav2VecConfig
+from a2p_backend.bench.seeding import seed_weights
 from a2p_backend.motion.film_transformer import Conditions, FiLMConfig, FiLMTransformer
 from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
 from a2p_backend.motion.lip_regressor import LipRegressor
 from a2p_backend.motion.vq_codec import VQCodec
 
 from .goldens import read_npz
-from .seeding import seed_weights
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import torchaudio
 from torch import nn
 
 from a2p_backend.audio.wav2vec import INPUT_RATE, NETWORK_RATE, LipAudioEncoder, Wav2Vec, Wav2VecConfig
+from a2p_backend.bench.seeding import seeded_value
 from a2p_backend.motion.film_decoder import RotaryCode
 from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
 from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
@@ -21,7 +22,6 @@ from a2p_backend.motion.lip_regressor import LipRegressor, PositionCode
 from a2p_backend.motion.vq_codec import CodecConfig, VQCodec
 
 from .goldens import DEFAULT_FOLDER, Golden
-from .seeding import seeded_value
 
 NOT_LEARNED = r".*(rotary\.freqs|\.pe|resampler\.kernel)"
 """Constants, which we compute."""

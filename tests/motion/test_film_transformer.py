@@ -38,16 +38,30 @@ def clips(config: FiLMConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor,
 
 
 @pytest.mark.parametrize("config", [BODY, FACE], ids=["body", "face"])
+@pytest.mark.parametrize("steps", [[990, 10], [10, 10]], ids=["own steps", "one step"])
 @torch.no_grad()
-def test_guidance_in_one_call_is_two_calls(config: FiLMConfig) -> None:
+def test_guidance_in_one_call_is_two_calls(config: FiLMConfig, steps: list[int]) -> None:
     network = build(config)
-    x, steps, audio, guide = clips(config)
+    x, earlier, audio, guide = clips(config)
+    at = torch.tensor(steps)
     conditions = network.conditions(audio, guide)
     everything = torch.ones(CLIPS, dtype=torch.bool)
     dropped = network.conditions(audio, guide, drop_audio=everything, drop_guide=everything)
-    conditioned, null = network(x, steps, conditions), network(x, steps, dropped)
+    conditioned, null = network(x, at, network.conditions(audio, guide)), network(x, at, dropped)
     assert not torch.allclose(conditioned, null, atol=1e-3)
-    torch.testing.assert_close(network.guided(x, steps, conditions, 3.0), null + 3.0 * (conditioned - null))
+    network.guided(x, earlier, conditions, 3.0)  # conditions can be used again, at any step
+    torch.testing.assert_close(network.guided(x, at, conditions, 3.0), null + 3.0 * (conditioned - null))
+
+
+@torch.no_grad()
+def test_lower_precision_is_near_and_keeps_single_precision_outside() -> None:
+    network = build(BODY)
+    x, steps, audio, guide = clips(BODY)
+    exact = network.guided(x, steps, network.conditions(audio, guide), 2.0)
+    network.arithmetic = torch.bfloat16
+    near = network.guided(x, steps, network.conditions(audio, guide), 2.0)
+    assert near.dtype == torch.float32
+    assert 0 < (near - exact).square().mean().sqrt() < 0.02 * exact.std()
 
 
 @torch.no_grad()

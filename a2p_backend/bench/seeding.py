@@ -1,4 +1,4 @@
-"""Weights that depend only on a tensor's name and shape, as both sides of the goldens fill their networks."""
+"""Weights that depend only on a tensor's name and shape: without a checkpoint, and the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Measurements of the product: `a2p bench`."""
