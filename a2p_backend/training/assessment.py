@@ -58,11 +58,12 @@ def assess(
 
     deviation = actor.statistics.pose_std
     moving = captured.std(axis=(0, 1)) > 1e-4
+    spread = generated.std(axis=(0, 1, 2))[moving] / captured.std(axis=(0, 1))[moving]
     return {
-        **evaluate(generated, captured, rng),
+        **evaluate(generated[..., moving], captured[..., moving], rng),
         **_feet(actor.body, generated[0]),
         "jerk": _jerk(generated / deviation) / _jerk(captured / deviation),
-        "spread": float(np.median((generated.std(axis=(0, 1, 2)) / captured.std(axis=(0, 1)))[moving])),
+        "spread": float(np.median(spread)),
         **_hands(actor.body, generated[0], loudness),
         **{f"{key}_captured": value for key, value in _hands(actor.body, captured, loudness).items()},
         "jaw_correlation": _correlation(jaws, loudness),

@@ -23,6 +23,7 @@ from a2p_backend.training.workshop import WORKSPACE, add_network, trained_codec
 from kinematics.body import Body, load_default_body
 
 FOOT_JOINTS = ("b_r_subtalar", "b_r_ball", "b_l_subtalar", "b_l_ball")
+FINGERS = slice(58, 104)
 _STEP = 1e-3
 
 
@@ -38,6 +39,8 @@ class BodyTraining:
     """Of the feet's mean squared error: of their places in cm, and a tenth of that of their speeds in cm/s.
     """
     drop: float = 0.2
+    finger_weight: float = 1.0
+    """Of the fingers' parameters, which are nearly half of all, in positions and velocities."""
     coded_guides: float = 0.6
     """Share of the items whose guide poses went through the codec, as they do when the actor performs."""
 
@@ -80,6 +83,7 @@ class _BodyTrainer(DenoiserTrainer):
         for layer in self.network.seqTransDecoder.stack:
             align(layer.multihead_attn, layer.norm2, self.network.norm_cond, 1.0)
             align(layer.multihead_attn2, layer.norm2a, self.network.frame_norm_cond, 1.0 / GUIDE_INTERVAL)
+        self.emphasis[FINGERS] = config.finger_weight
         self.feet = torch.from_numpy(feet_jacobian(body, corpus.statistics)).float()
 
     def guide(self, batch: Batch, rng: np.random.Generator) -> Tensor:

@@ -62,9 +62,10 @@ BODY = BodyTraining(
         max_audio_steps=_LONGEST,
         dropout=0.0,
     ),
-    loop=LoopConfig(steps=4000, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
+    loop=LoopConfig(steps=4300, learning_rate=1.5e-3, weight_decay=0.01, validate_every=500, save_every=250),
     lengths=_LENGTHS,
-    velocity_weight=6.0,
+    velocity_weight=60.0,
+    finger_weight=0.3,
 )
 FACE = FaceTraining(
     network=FiLMConfig(

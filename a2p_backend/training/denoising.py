@@ -60,6 +60,7 @@ class DenoiserTrainer(Trainable):
         self.drop = drop
         self.diffusion = Diffusion.create()
         self.moving = corpus.moving(signal)
+        self.emphasis = torch.ones(signal.width)
         self.network: FiLMTransformer = FiLMTransformer(network)
         if not network.output_width:
             with torch.no_grad():
@@ -110,9 +111,10 @@ class DenoiserTrainer(Trainable):
         return network(noisy, self.diffusion.step_numbers(index), conditions)
 
     def _losses(self, prediction: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        emphasis = self.emphasis[self.moving].sqrt()
         basic = motion_losses(
-            prediction[..., self.moving],
-            batch.motion[..., self.moving],
+            emphasis * prediction[..., self.moving],
+            emphasis * batch.motion[..., self.moving],
             batch.mask,
             batch.present,
             self.velocity_weight,
