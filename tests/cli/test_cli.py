@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -68,9 +69,50 @@ def test_generate_and_render_by_the_running_backend(recording: Path, tmp_path: P
     assert video.read_bytes() == f"30 320 b'RIFF' {recording.name}".encode()
 
 
+def test_generate_writes_several_takes_of_two_people(
+    monkeypatch: pytest.MonkeyPatch, recording: Path, tmp_path: Path
+) -> None:
+    use(monkeypatch, FakeService())
+    out, partner = tmp_path / "a.npz", tmp_path / "b.npz"
+    result = run("generate", recording, "-o", out, "--seed", 9, "--takes", 2, "--partner-out", partner)
+    assert result.exit_code == 0, result.output
+    written = [tmp_path / name for name in ("a-001.npz", "b-001.npz", "a-002.npz", "b-002.npz")]
+    assert result.stdout.splitlines() == [str(path) for path in written]
+    takes = [load_take(path) for path in written]
+    assert [take.seed for take in takes] == [9, 9, 10, 10]
+    assert [take.settings["speaker"] for take in takes] == ["left", "right", "left", "right"]
+
+
+@pytest.mark.parametrize("where", [(), ("--backend",)])
+def test_generate_edits_a_take(
+    monkeypatch: pytest.MonkeyPatch, recording: Path, tmp_path: Path, where: tuple[str, ...]
+) -> None:
+    use(monkeypatch, FakeService())
+    first, second, guide = tmp_path / "first.npz", tmp_path / "second.npz", tmp_path / "guide.npy"
+    np.save(guide, np.zeros((1, 104), np.float32))
+    assert run("generate", recording, "-o", first).exit_code == 0
+    edit = ("--lock", "0.5:0.8", "--lock-face", ":0.2", "--keep", "legs", "--strength", 0.4, "--guide", guide)
+    with serving(FakeService(), tmp_path / "state" / "endpoint.json"):
+        result = run("generate", recording, "-o", second, "--from", first, *edit, *where)
+    assert result.exit_code == 0, result.output
+    made = load_take(second).edit
+    assert (made["locked_pose"], made["locked_face"]) == ([[15, 24]], [[0, 6], [15, 24]])
+    assert (made["kept"], made["strength"], made["guide_given"]) == (["legs"], 0.4, [0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (("generate", "{bad}", "-o", "{out}", "--lock", "3-5"), "'3-5' is no range of seconds"),
+        (("generate", "{bad}", "-o", "{out}", "--lock", "3:5"), "need a performance to start from"),
+        (("generate", "{bad}", "-o", "{out}", "--from", "{absent}"), "--from alone changes nothing"),
+        (
+            ("generate", "{bad}", "-o", "{out}", "--keep", "legs", "--from", "{absent}"),
+            "Cannot read the take",
+        ),
+        (("generate", "{bad}", "-o", "{out}", "--guide", "{bad}"), "is not a guide"),
+        (("generate", "{bad}", "-o", "{out}", "--preset", "fast"), "preset is 'fast'"),
+        (("generate", "{bad}", "-o", "{out}", "--partner-actor", "x"), "by --partner-out"),
         (("generate", "{bad}", "-o", "{out}"), "The recording is bad."),
         (("generate", "{absent}", "-o", "{out}"), "Cannot read the recording"),
         (("generate", "{bad}", "-o", "{absent}/take.npz"), "there is no folder"),
