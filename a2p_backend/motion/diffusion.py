@@ -55,8 +55,8 @@ def kept_steps(spacing: str, total: int = FULL_STEPS) -> tuple[int, ...]:
 
     `""` keeps all. `"ddimN"` keeps every k-th from 0 on, with the smallest integer k that gives exactly N.
     `"a,b,c"` cuts the steps into as many sections as there are counts, and keeps that many of each, evenly,
-    both ends included; so `"60"` is 60 steps from 0 to the last. `"quadraticN"` keeps N whose square roots are
-    even, both ends included, so that they crowd where the motion is nearly clean. Raises SpacingError.
+    both ends included; so `"60"` is 60 steps from 0 to the last. `"quadraticN"` keeps N whose square roots
+    are even, both ends included, so that they crowd where the motion is nearly clean. Raises SpacingError.
     """
     if not spacing:
         return tuple(range(total))

@@ -12,10 +12,7 @@ from blender_addon import compat  # noqa: E402
 from blender_addon.scene import takes  # noqa: E402
 from blender_addon.scene.armature import build_armature, build_body_mesh  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
-from kinematics.armature import (
-    bone_rest,
-    to_armature_space,
-)
+from kinematics.armature import bone_rest, to_armature_space  # noqa: E402
 from kinematics.body import Body, load_default_body  # noqa: E402
 from kinematics.errors import A2PError  # noqa: E402
 from kinematics.skinning import skin  # noqa: E402
