@@ -126,9 +126,12 @@ def test_what_cannot_be_drawn(golden, fused):
 
 @pytest.mark.golden(r"state_dict_manifest")
 def test_loading(golden, caplog):
-    """The checkpoint's atlas counts, what it lacks is said, and misfits are refused."""
-    trained = load_avatar(actor_folder(golden))
-    state = trained.state_dict()
+    """The checkpoint's atlas and seams count, what it lacks is said, and misfits are refused."""
+    assets = load_assets(actor_folder(golden))
+    state = load_avatar(actor_folder(golden)).state_dict()
+    others = assets.seams.weights + 0.25
+    state |= {f"{owner}seam_sampler.weights": others for owner in ("", "decoder.")}
+    weights_before = assets.seams.weights.clone()
     without = {key: value for key, value in state.items() if not key.startswith("upscale_net.out_block")}
     extra = {
         "new.thing": torch.zeros(1),
@@ -136,9 +139,11 @@ def test_loading(golden, caplog):
         "cal.holder.params": torch.ones(2),
     }
     with caplog.at_level(logging.WARNING):
-        loaded = CodecAvatar.from_assets(CONFIG, load_assets(actor_folder(golden)), without | extra)
+        loaded = CodecAvatar.from_assets(CONFIG, assets, without | extra)
     assert torch.equal(loaded.geo_fn.index_image, state["geo_fn.index_image"])
     assert torch.equal(loaded.decoder.tex_conv.bias, state["decoder.tex_conv.bias"])
+    assert torch.equal(loaded.seam_sampler.weights, others)
+    assert torch.equal(assets.seams.weights, weights_before)  # they serve others too
     missing, unknown = (record.getMessage() for record in caplog.records)
     assert "lacks 3 tensors: upscale_net.out_block" in missing
     assert "has unknown 1 tensors: new.thing" in unknown

@@ -76,7 +76,7 @@ class CodecAvatar(nn.Module):
         self.config = config
         self.tex_std = assets.tex_std
         geometry = UVGeometry(assets.topology, images or uv_images(assets.topology, config.uv_size))
-        face_mask = assets.face_cond_mask[None, None]
+        face_mask = assets.face_cond_mask[None, None].clone()
         self.geo_fn = geometry
         self.lbs_fn = AvatarSkin(assets.body, assets.template.numpy(), assets.global_scaling.numpy())
         self.seam_sampler = _sampler(assets.seams)
@@ -89,7 +89,7 @@ class CodecAvatar(nn.Module):
             self.seam_sampler,
             pose_mask=(assets.pose_cond_mask * (1 - assets.head_cond_mask)).to(torch.int32)[None],
             face_mask=face_mask.clone(),
-            body_mask=assets.body_cond_mask[None, None],
+            body_mask=assets.body_cond_mask[None, None].clone(),
         )
         self.encoder = BodyEncoder(
             config.body_code, geometry, encoder_mask(assets.face_mask, config.face_size)
@@ -99,7 +99,9 @@ class CodecAvatar(nn.Module):
             config.face_coordinates,
             resize(assets.face_texture_mask[None, None], config.face_size, align_corners=True),
         )
-        self.decoder_face = FaceDecoder(config.face_code, config.face_coordinates, assets.frontal_view)
+        self.decoder_face = FaceDecoder(
+            config.face_code, config.face_coordinates, assets.frontal_view.clone()
+        )
         self.decoder_view = ViewDecoder(geometry, config.uv_size, config.view_features)
         self.shadow_net = ShadowUNet(
             nearest(assets.ao_mean[None], config.shadow_size)[0],

@@ -15,10 +15,10 @@ class SeamSampler(nn.Module):
 
     def __init__(self, dst_ij: Tensor, src_ij: Tensor, uvs: Tensor, weights: Tensor) -> None:
         super().__init__()
-        self.register_buffer("dst_ij", dst_ij)
-        self.register_buffer("src_ij", src_ij)
-        self.register_buffer("uvs", uvs)
-        self.register_buffer("weights", weights)
+        self.register_buffer("dst_ij", dst_ij.clone())
+        self.register_buffer("src_ij", src_ij.clone())
+        self.register_buffer("uvs", uvs.clone())
+        self.register_buffer("weights", weights.clone())
 
     def impaint(self, maps: Tensor) -> Tensor:
         """Copies texels; all are read before any is written."""

@@ -138,13 +138,14 @@ class UVGeometry(nn.Module):
 
     def __init__(self, topology: Topology, images: UVImages) -> None:
         super().__init__()
-        self.register_buffer("vi", topology.vi.to(torch.int32))
-        self.register_buffer("vt", topology.vt.to(torch.float32))
-        self.register_buffer("vti", topology.vti.to(torch.int32))
-        self.register_buffer("v2uv", topology.v2uv.to(torch.int64))
-        self.register_buffer("index_image", images.vertices)
-        self.register_buffer("bary_image", images.barycentrics)
-        self.register_buffer("face_index_image", images.faces)
+        # Copies: a checkpoint that is loaded writes into buffers, not into its assets.
+        self.register_buffer("vi", topology.vi.to(torch.int32, copy=True))
+        self.register_buffer("vt", topology.vt.to(torch.float32, copy=True))
+        self.register_buffer("vti", topology.vti.to(torch.int32, copy=True))
+        self.register_buffer("v2uv", topology.v2uv.to(torch.int64, copy=True))
+        self.register_buffer("index_image", images.vertices.clone())
+        self.register_buffer("bary_image", images.barycentrics.clone())
+        self.register_buffer("face_index_image", images.faces.clone())
 
     def to_uv(self, values: Tensor) -> Tensor:
         """Values (B, V, C) to maps (B, C, S, S), zero where there is no face."""
