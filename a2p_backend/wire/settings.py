@@ -21,7 +21,11 @@ MIN_STEPS = 2  # a single step would see the clean end of the schedule only
 MAX_STEPS = 1000  # the length of the diffusion schedule
 MAX_GUIDANCE = 100.0
 MIN_PLATE_SIDE, MAX_PLATE_SIDE = 64, 4096
+MAX_FRAME = 10 * 60 * 30  # of the longest performance
 RASTERISERS = ("auto", "opengl", "pytorch3d")
+VIEWS = ("front", "side", "both")
+WORLDS = ("scene", "capture")
+QUALITIES = ("full", "preview")
 
 SPEAKERS = ("left", "right")
 _ACTOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -120,16 +124,64 @@ class GenerateSettings:
 
 
 @dataclass(frozen=True)
+class ViewCamera:
+    """A pinhole camera in OpenCV's terms, without distortion or skew.
+
+    K: 3 rows of 3, intrinsics in pixels from the picture's top left corner.
+    Rt: 3 rows of 4, world to camera: x right, y down, z forward.
+    width, height: the picture that K is of, pixels; a plate of another size sees the same, as large as fits.
+    world: "scene": Blender's, in metres, Z up, in which the take stands as its rig does when imported;
+        "capture": the one of the actor's recordings, in the units of the released cameras.
+    """
+
+    K: tuple[tuple[float, ...], ...]
+    Rt: tuple[tuple[float, ...], ...]
+    width: int
+    height: int
+    world: str = "scene"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "K", _matrix("K", self.K, 3))
+        object.__setattr__(self, "Rt", _matrix("Rt", self.Rt, 4))
+        if self.K[0][0] <= 0 or self.K[1][1] <= 0 or self.K[2] != (0.0, 0.0, 1.0):
+            raise SettingsError(
+                "The camera's K is no pinhole camera: give [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]."
+            )
+        if abs(_determinant([row[:3] for row in self.Rt]) - 1.0) > 1e-3:
+            raise SettingsError(
+                "The camera's Rt does not begin with a rotation: give world to camera, unscaled."
+            )
+        for name in ("width", "height"):
+            _check_integer(f"the camera's {name}", getattr(self, name), 1, 1 << 16)
+        _check_choice("the camera's world", self.world, WORLDS)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ViewCamera:
+        """A camera from a JSON object. Raises SettingsError."""
+        return _from_dict(cls, values)
+
+
+@dataclass(frozen=True)
 class PlateSettings:
     """How the plate of a performance is rendered.
 
-    width, height: pixels, even (the video codec halves the colour planes), 64 .. 4096.
+    width, height: pixels of each view, even (the video codec halves the colour planes), 64 .. 4096.
     rasteriser: "opengl", "pytorch3d", or "auto": PyTorch3D where there is CUDA, else OpenGL.
+    view: "front" or "side": a camera that frames the figure (`kinematics.camera.frame_figure`), as the add-on's
+        does; "both": two views side by side, for a released avatar those of the cameras that it came with;
+        or a ViewCamera, for example the Blender scene's own.
+    quality: "full", or "preview", of codec avatars: half the size, without gloss, every second frame.
+    alpha: no background; an Apple ProRes 4444 film (.mov) with transparency instead of an .mp4.
+    frames: the first frame and the one after the last, of the take's; None for all.
     """
 
     width: int = 640
     height: int = 720
     rasteriser: str = "auto"
+    view: str | ViewCamera = "front"
+    quality: str = "full"
+    alpha: bool = False
+    frames: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
@@ -138,6 +190,35 @@ class PlateSettings:
             if side % 2:
                 raise SettingsError(f"{name} is {side}: a video needs an even number of pixels.")
         _check_choice("rasteriser", self.rasteriser, RASTERISERS)
+        if isinstance(self.view, Mapping):
+            object.__setattr__(self, "view", ViewCamera.from_dict(self.view))
+        if not isinstance(self.view, ViewCamera):
+            _check_choice("view", self.view, VIEWS)
+        _check_choice("quality", self.quality, QUALITIES)
+        if not isinstance(self.alpha, bool):
+            raise SettingsError(f"alpha is {self.alpha!r}: give true or false.")
+        if self.frames is not None:
+            self._check_frames(self.frames)
+
+    def _check_frames(self, frames: Any) -> None:
+        if not isinstance(frames, (list, tuple)) or len(frames) != 2:
+            raise SettingsError(
+                f"frames is {str(frames)[:80]!r}: give the first frame and the one after the last."
+            )
+        first, last = frames
+        _check_integer("the first frame", first, 0, MAX_FRAME - 1)
+        _check_integer("the frame after the last", last, first + 1, MAX_FRAME)
+        object.__setattr__(self, "frames", (first, last))
+
+    def frames_of(self, count: int) -> range:
+        """The frames to be drawn of a take of `count`. Raises SettingsError where it has no such frames."""
+        if self.frames is None:
+            return range(count)
+        if self.frames[1] > count:
+            raise SettingsError(
+                f"frames end with {self.frames[1]}, but the take has {count}: give a range within it."
+            )
+        return range(*self.frames)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as a JSON object."""
@@ -149,7 +230,7 @@ class PlateSettings:
         return _from_dict(cls, values)
 
 
-_Settings = TypeVar("_Settings", GenerateSettings, PlateSettings)
+_Settings = TypeVar("_Settings", GenerateSettings, PlateSettings, ViewCamera)
 
 
 def _from_dict(cls: type[_Settings], values: Mapping[str, Any]) -> _Settings:
@@ -159,7 +240,31 @@ def _from_dict(cls: type[_Settings], values: Mapping[str, Any]) -> _Settings:
     unknown = sorted(str(name) for name in values if name not in known)
     if unknown:
         raise SettingsError(f"Unknown setting {unknown[0]!r}: the settings are {', '.join(sorted(known))}.")
+    missing = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.default is dataclasses.MISSING and field.name not in values
+    ]
+    if missing:
+        raise SettingsError(f"{missing[0]} is missing: give {', '.join(missing)}.")
     return cls(**values)
+
+
+def _matrix(name: str, rows: Any, width: int) -> tuple[tuple[float, ...], ...]:
+    if (
+        not isinstance(rows, (list, tuple))
+        or len(rows) != 3
+        or any(not isinstance(row, (list, tuple)) or len(row) != width for row in rows)
+    ):
+        raise SettingsError(f"The camera's {name} is not 3 rows of {width} numbers.")
+    for number in (number for row in rows for number in row):
+        _check_number(f"the camera's {name}", number, -1e9, 1e9)
+    return tuple(tuple(float(number) for number in row) for row in rows)
+
+
+def _determinant(rows: Any) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def _check_integer(name: str, value: Any, low: int, high: int) -> None:

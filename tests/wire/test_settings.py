@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from a2p_backend.wire.settings import PRESETS, GenerateSettings, PlateSettings, Preset, SettingsError
+from a2p_backend.wire.settings import (
+    PRESETS,
+    GenerateSettings,
+    PlateSettings,
+    Preset,
+    SettingsError,
+    ViewCamera,
+)
 
 
 def test_settings_round_trip_through_json_objects() -> None:
@@ -49,3 +57,40 @@ def test_steps_of_ones_own_go_with_the_presets_solver() -> None:
     assert GenerateSettings().solver == PRESETS["standard"]
     assert GenerateSettings(preset="draft", steps=11).solver == Preset(11, order=2)
     assert GenerateSettings(preset="reference", steps=11).solver == Preset(11, order=1)
+
+
+CAMERA = {
+    "K": [[900, 0, 320], [0, 900, 360], [0, 0, 1]],
+    "Rt": [[1, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 4]],
+    "width": 640,
+    "height": 720,
+}
+
+
+def test_a_camera_travels_as_json():
+    settings = PlateSettings(view=ViewCamera.from_dict(CAMERA), alpha=True, frames=(3, 9))
+    assert settings.view.Rt[2] == (0.0, 1.0, 0.0, 4.0)
+    assert PlateSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    assert list(settings.frames_of(9)) == [3, 4, 5, 6, 7, 8]
+    with pytest.raises(SettingsError, match="the take has 8"):
+        settings.frames_of(8)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"view": "back"}, "view is 'back'"),
+        ({"view": {**CAMERA, "K": [[1, 2], [3, 4]]}}, "K is not 3 rows of 3"),
+        ({"view": {**CAMERA, "K": [[0, 0, 1], [0, 1, 1], [0, 0, 1]]}}, "no pinhole camera"),
+        ({"view": {**CAMERA, "Rt": [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]]}}, "rotation"),
+        ({"view": {**CAMERA, "world": "moon"}}, "world is 'moon'"),
+        ({"view": {"K": CAMERA["K"]}}, "Rt is missing"),
+        ({"quality": "best"}, "quality is 'best'"),
+        ({"alpha": 1}, "alpha is 1"),
+        ({"frames": [5, 5]}, "the frame after the last is 5"),
+        ({"frames": "all"}, "frames is 'all'"),
+    ],
+)
+def test_views_that_cannot_be(values, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        PlateSettings.from_dict(values)
