@@ -116,9 +116,14 @@ def load_actor(actor: str | Path, device: torch.device | None = None) -> Actor:
         guide=networks.get("guide"),
         codec=networks.get("codec"),
         denoiser=networks.get("body"),
-        body=load_default_body() if manifest.body == "default" else _load_body(folder / BODY_FILE),
+        body=load_actor_body(folder, manifest),
         device=device,
     )
+
+
+def load_actor_body(folder: Path, manifest: ActorManifest) -> Body:
+    """The body of the actor in a folder. Raises ActorError."""
+    return load_default_body() if manifest.body == "default" else _load_body(folder / BODY_FILE)
 
 
 def save_network(folder: Path, name: NetworkName, network: nn.Module, config: Any) -> NetworkEntry:

@@ -82,11 +82,15 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def write_png(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture (H, W, 3) uint8; the file appears whole or not at all. Raises PictureError."""
+    """Write a picture (H, W, 3) uint8, or (H, W, 4) with straight alpha, whole or not at all.
+
+    Raises PictureError.
+    """
+    pixels = "rgba" if picture.shape[2] == 4 else "rgb24"
     encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = picture.shape[:2]
-    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1, 1)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    encoder.pix_fmt, encoder.time_base = pixels, Fraction(1, 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=pixels)
     frame.pts = 0
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     try:

@@ -1,81 +1,59 @@
-"""The plate: the video that the animator works against, seen by the camera that the add-on makes."""
+"""The plate: the video that the animator works against."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import itertools
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from a2p_backend.avatar.choice import choose_rasteriser
-from a2p_backend.avatar.figure import Figure
-from a2p_backend.avatar.studio import Studio
-from a2p_backend.avatar.surface import Surface
-from a2p_backend.avatar.video import open_video
+from a2p_backend.avatar.portrait import Avatar
+from a2p_backend.avatar.video import SAMPLE_RATE, in_background, open_plate
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import PlateSettings
-from kinematics.body import Body
-from kinematics.camera import frame_figure
-from kinematics.stage import place_on_stage
-
-_FRAMES_AT_ONCE = 30
-"""Frames that are posed together: 4 MB of vertices."""
 
 
 def render_plate(
     performance: Performance,
-    body: Body,
+    avatar: Avatar,
     path: str | Path,
     settings: PlateSettings,
     sound: np.ndarray | None,
     on_progress: OnProgress,
     cancelled: IsCancelled,
-    face_codes: tuple[str, ...] = (),
 ) -> None:
-    """Write the plate of a performance, an .mp4; it appears at `path` whole or not at all.
+    """Write the plate of a performance; it appears at `path` whole or not at all. Memory is constant.
+
+    While a picture is encoded the next one is drawn.
 
     Args:
-        body: the actor's, with a mesh.
-        sound: (N, 2) float32 at 48 kHz, or None for a silent video.
-        face_codes: what the actor calls its first expression codes; empty where they have no known meaning.
+        path: an .mp4, a .mov, or a folder for a PNG of each frame; see `video.open_plate`.
+        sound: (N, 2) float32 at 48 kHz, of the whole take, or None for a silent video.
 
     Raises:
-        FigureError, RasteriserError, VideoError: see there.
+        A2PError: what cannot be drawn, for want of a rasteriser too; VideoError: what cannot be written.
         Cancelled: `cancelled()` said so, which is asked at every frame.
     """
-    total = performance.frame_count
-    figure = Figure(body, face_codes)
+    frames = settings.frames_of(performance.frame_count)
+    every = avatar.step(settings)
+    total = len(frames[::every])
+    if sound is not None:
+        sound = sound[frames.start * SAMPLE_RATE // performance.fps :]
     with (
-        _one_thread(),
         choose_rasteriser(settings.rasteriser) as rasteriser,
-        open_video(path, (settings.width, settings.height), performance.fps, sound) as video,
+        closing(avatar.pictures(performance, settings, rasteriser)) as pictures,
     ):
-        surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, rasteriser.device)
-        studio = Studio(rasteriser, surface, frame_figure("front", settings.width, settings.height))
-        for done, vertices in enumerate(_posed_frames(performance, body, figure), start=1):
-            raise_if(cancelled)
-            picture = studio.picture(torch.from_numpy(vertices).to(rasteriser.device))
-            video.write(picture.cpu().numpy())
-            on_progress(Progress("plate", done, total))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keeps torch to one thread: its others, waiting for small tasks, would take the cores from OpenGL's."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _posed_frames(performance: Performance, body: Body, figure: Figure) -> Iterator[np.ndarray]:
-    """Vertices (V, 3) of each frame in turn, standing on the stage."""
-    pose = place_on_stage(body, performance.pose)
-    for start in range(0, len(pose), _FRAMES_AT_ONCE):
-        frames = slice(start, start + _FRAMES_AT_ONCE)
-        yield from figure.posed(pose[frames], performance.face[frames])
+        first = next(pictures)
+        height, width, _ = first.shape
+        fps = performance.fps // every
+        with (
+            open_plate(path, (width, height), fps, sound, settings.alpha, frames.start) as film,
+            in_background(film.write) as write,
+        ):
+            for done, picture in enumerate(itertools.chain([first], pictures), start=1):
+                raise_if(cancelled)
+                write(picture)
+                on_progress(Progress("plate", done, total))

@@ -26,6 +26,8 @@ _GRID_REACH = 2.2
 """Metres over which the grid fades."""
 _FAR = 1e4
 """Metres to the floor along rays that do not meet it: there it has become the backdrop."""
+_LEAST_HEIGHT = 0.01
+"""Metres; a camera below the floor sees the floor as if from here."""
 _SHADOW_REACH, _SHADOW_CELLS = 1.6, 128
 """The shadow is drawn on a square of floor, this far (metres) to each side of the origin."""
 _CONTACT_HEIGHT = 0.16
@@ -72,6 +74,13 @@ class Studio:
         picture[self._shadow] = _display(scene[self._shadow])
         picture[window] = _display(scene[window] * (1.0 - painted[..., 3:]) + painted[..., :3])
         return picture
+
+    def cut_out(self, vertices: torch.Tensor) -> torch.Tensor:
+        """The surface alone: (H, W, 4) uint8, sRGB and straight alpha."""
+        painted = self._rasteriser.paint(self._surface, vertices, self._camera)
+        coverage = painted[..., 3:]
+        colour = _display(painted[..., :3] / coverage.clamp(min=1e-6)) * (coverage > 0)
+        return torch.cat([colour, (255.0 * coverage + 0.5).to(torch.uint8)], dim=-1)
 
     def _window(self, vertices: torch.Tensor) -> tuple[slice, slice]:
         """Rows and columns of a part of the picture that holds all vertices.
@@ -161,8 +170,9 @@ def _rays_to_floor(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     y = (np.arange(camera.height) + 0.5 - camera.K[1, 2]) / camera.K[1, 1]
     in_camera = np.stack([*np.meshgrid(x, y), np.ones((camera.height, camera.width))], axis=-1)
     rays = in_camera @ camera.Rt[:, :3]
-    down = np.maximum(-rays[..., 2], camera.centre[2] / _FAR)
-    return rays, camera.centre[2] / down
+    height = max(float(camera.centre[2]), _LEAST_HEIGHT)
+    down = np.maximum(-rays[..., 2], height / _FAR)
+    return rays, height / down
 
 
 def _floor_seen(camera: Camera) -> np.ndarray:

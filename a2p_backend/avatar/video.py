@@ -1,17 +1,24 @@
-"""Frames and sound in, an .mp4 out, one frame at a time."""
+"""Frames and sound in, a film or a folder of pictures out, one frame at a time."""
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
+from a2p_backend.avatar.contact_sheet import write_png
 from a2p_backend.wire.files import atomic_write
 from kinematics.errors import A2PError
 
@@ -22,16 +29,27 @@ _CODECS = {
     "libx264": {"preset": "veryfast", "crf": "18", "g": "15", "bf": "0"},
     "mpeg4": {"q:v": "3", "g": "15", "bf": "0"},
 }
+_PRORES = ("prores_ks", {"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}, "yuva444p10le")
 _BT709 = 1
 _SOUND_BIT_RATE = 192_000
 _SOUND_CHUNK = 1024
 """Samples of an AAC frame."""
+
+Item = TypeVar("Item")
 
 _log = logging.getLogger(__name__)
 
 
 class VideoError(A2PError):
     """The video cannot be written."""
+
+
+class FrameWriter(Protocol):
+    """Takes a plate's frames in turn."""
+
+    def write(self, picture: np.ndarray) -> None:
+        """Adds a frame: (height, width, 3) uint8 sRGB, or (height, width, 4) with straight alpha."""
+        ...
 
 
 class VideoWriter:
@@ -43,12 +61,13 @@ class VideoWriter:
         size: tuple[int, int],
         fps: int,
         sound: np.ndarray | None,
+        alpha: bool,
     ) -> None:
-        codec = _video_codec()
+        codec, options, self._format = _PRORES if alpha else _opaque_codec()
         self._container = container
-        self._video = container.add_stream(codec, rate=fps, options=_CODECS[codec])
+        self._video = container.add_stream(codec, rate=fps, options=options)
         self._video.width, self._video.height = size
-        self._video.pix_fmt = "yuv420p"
+        self._video.pix_fmt = self._format
         self._video.codec_context.time_base = Fraction(1, fps)
         context = self._video.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
@@ -61,9 +80,9 @@ class VideoWriter:
             self._audio.codec_context.bit_rate = _SOUND_BIT_RATE
 
     def write(self, picture: np.ndarray) -> None:
-        """Adds a frame, (height, width, 3) uint8 sRGB, and the sound up to its end."""
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        """Adds a frame and the sound up to its end."""
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
+        frame = frame.reformat(format=self._format, dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = self._frames, Fraction(1, self._fps)
         self._container.mux(self._video.encode(frame))
         self._frames += 1
@@ -97,35 +116,124 @@ class VideoWriter:
             self._samples = stop
 
 
+@dataclass(frozen=True)
+class PictureWriter:
+    """Takes frames into a folder, a PNG each, called by their numbers: 00001.png is a take's first frame."""
+
+    folder: Path
+    numbers: Iterator[int]
+
+    def write(self, picture: np.ndarray) -> None:
+        """Adds a frame."""
+        write_png(self.folder / f"{next(self.numbers):05}.png", picture)
+
+
+@contextmanager
+def open_plate(
+    path: str | Path,
+    size: tuple[int, int],
+    fps: int,
+    sound: np.ndarray | None = None,
+    alpha: bool = False,
+    first_frame: int = 0,
+) -> Iterator[FrameWriter]:
+    """A writer of what `path` asks for: a film for .mp4 or .mov, a folder of PNG pictures for no ending.
+
+    alpha: whether pictures have it, which an .mp4 cannot hold. first_frame: of the take, counted from 0.
+    Otherwise as `open_video`.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in (".mp4", ".mov", "") or (alpha and ending == ".mp4"):
+        wanted = ".mov" if alpha else ".mp4 or .mov"
+        raise VideoError(
+            f"Cannot write a plate{' with alpha' if alpha else ''} as {path}: name a film ({wanted}) or,"
+            " without an ending, a folder for PNG pictures."
+        )
+    if ending:
+        with open_video(path, size, fps, sound, alpha) as film:
+            yield film
+    else:
+        with open_pictures(path, first_frame) as folder:
+            yield folder
+
+
 @contextmanager
 def open_video(
-    path: str | Path, size: tuple[int, int], fps: int, sound: np.ndarray | None = None
+    path: str | Path,
+    size: tuple[int, int],
+    fps: int,
+    sound: np.ndarray | None = None,
+    alpha: bool = False,
 ) -> Iterator[VideoWriter]:
-    """A writer of an .mp4 that appears at `path` when the block ends without an error, and not otherwise.
+    """A writer of a film that appears at `path` when the block ends without an error, and not otherwise.
 
     Args:
+        path: .mov for QuickTime's container, otherwise MP4's.
         size: width and height, pixels, both even.
         sound: (N, 2) float32 at 48 kHz; cut or continued with silence to the length of the frames.
+        alpha: Apple ProRes 4444, which has transparency; otherwise H.264.
 
     Raises:
         VideoError: the file cannot be written.
     """
+    form = "mov" if alpha or Path(path).suffix.lower() == ".mov" else "mp4"
     try:
-        with atomic_write(path) as file, av.open(file, "w", format="mp4") as container:
-            writer = VideoWriter(container, size, fps, sound)
+        with atomic_write(path) as file, av.open(file, "w", format=form) as container:
+            writer = VideoWriter(container, size, fps, sound, alpha)
             yield writer
             writer.finish()
     except (OSError, av.FFmpegError) as error:
         raise VideoError(f"Cannot write the video {path}: {error.strerror or error}.") from error
 
 
-def _video_codec() -> str:
-    """H.264 where this build of FFmpeg can encode it."""
+@contextmanager
+def open_pictures(path: str | Path, first_frame: int = 0) -> Iterator[PictureWriter]:
+    """A writer of a folder of PNG pictures that appears whole or not at all.
+
+    Raises:
+        VideoError: there is something called `path` already, or the pictures cannot be written.
+    """
+    target = Path(path)
+    if target.exists():
+        raise VideoError(f"Cannot write pictures into {path}: it exists; name a folder that does not.")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        partial.mkdir()
+        yield PictureWriter(partial, itertools.count(first_frame + 1))
+        partial.rename(target)
+    except (OSError, av.FFmpegError) as error:
+        raise VideoError(f"Cannot write the pictures {path}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def in_background(work: Callable[[Item], None]) -> Iterator[Callable[[Item], None]]:
+    """Has a second thread do `work` on what it is handed, one after the other; at most one waits meanwhile.
+
+    What goes wrong there is raised at the next item, or on leaving the block.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="encoder") as pool:
+        last: Future[None] | None = None
+
+        def hand_over(item: Item) -> None:
+            nonlocal last
+            if last is not None:
+                last.result()
+            last = pool.submit(work, item)
+
+        yield hand_over
+        if last is not None:
+            last.result()
+
+
+def _opaque_codec() -> tuple[str, dict[str, str], str]:
+    """Name, options and pixel format: H.264 where this build of FFmpeg can encode it."""
     for name in _CODECS:
         try:
             av.codec.Codec(name, "w")
         except av.codec.codec.UnknownCodecError:
             _log.warning("FFmpeg has no encoder %s here: the plate's picture will be coarser.", name)
         else:
-            return name
+            return name, _CODECS[name], "yuv420p"
     raise VideoError("FFmpeg has no video encoder here: reinstall it (pip install --force-reinstall av).")

@@ -70,23 +70,29 @@ class Backend:
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> bytes:
-        from a2p_backend.avatar.plate import render_plate  # which loads OpenGL; motion alone does without
+        with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
+            path = Path(folder) / ("plate.mov" if settings.alpha else "plate.mp4")
+            self.write_plate(performance, clip, clip_name, path, settings, on_progress, cancelled)
+            return path.read_bytes()
+
+    def write_plate(
+        self,
+        performance: Performance,
+        clip: bytes | None,
+        clip_name: str,
+        path: Path,
+        settings: PlateSettings,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+    ) -> None:
+        """Write the plate straight to `path`, in constant memory; see `avatar.plate.render_plate`."""
+        # Both load OpenGL; motion alone does without.
+        from a2p_backend.actors.portrait import load_avatar
+        from a2p_backend.avatar.plate import render_plate
 
         sound = None if clip is None else load_clip(clip, clip_name).sound
-        actor = self._actor(performance.actor)
-        with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
-            path = Path(folder) / "plate.mp4"
-            render_plate(
-                performance,
-                actor.body,
-                path,
-                settings,
-                sound,
-                on_progress,
-                cancelled,
-                actor.manifest.face_codes,
-            )
-            return path.read_bytes()
+        avatar = load_avatar(find_actor(performance.actor), self._device)
+        render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
 
     def _actor(self, name: str) -> Actor:
         folder = find_actor(name)

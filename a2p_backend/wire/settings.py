@@ -28,6 +28,7 @@ WORLDS = ("scene", "capture")
 QUALITIES = ("full", "preview")
 
 SPEAKERS = ("left", "right")
+PRECISIONS = ("full", "half")
 _ACTOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -40,17 +41,19 @@ class Preset:
     """So much time for so much exactness: denoiser steps, and the order of the solver that takes them.
 
     order: 1 is DDIM, as released; 2 is DPM-Solver++(2M), which comes as near with far fewer steps.
+    precision: of the denoisers' products, one of PRECISIONS.
     """
 
     steps: int
     order: int
+    precision: str
 
 
 PRESETS: Mapping[str, Preset] = {
-    "draft": Preset(8, 2),
-    "standard": Preset(15, 2),
-    "reference": Preset(100, 1),
-    "released": Preset(500, 1),
+    "draft": Preset(8, 2, "half"),
+    "standard": Preset(15, 2, "half"),
+    "reference": Preset(100, 1, "full"),
+    "released": Preset(500, 1, "full"),
 }
 """`standard` is as near to DDIM's 1000 steps as `reference` is (`a2p bench steps` measures it)."""
 DEFAULT_PRESET = "standard"
@@ -66,6 +69,8 @@ class GenerateSettings:
     steps: denoiser steps, 2 .. 1000, where not the preset's; more is slower and smoother.
     face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all, None = the actor's own.
     top_p: nucleus of the guide poses' sampling, above 0 and at most 1; less is calmer.
+    precision: of the denoisers' products, where not the preset's: "full" is single precision, "half" bfloat16
+        or float16 where the machine is faster with it. Guide and audio are always in single precision.
     speaker: the recording's channel on which the actor is heard; the partner is on the other.
     """
 
@@ -77,6 +82,7 @@ class GenerateSettings:
     body_guidance: float | None = None
     top_p: float = 0.94
     speaker: Literal["left", "right"] = "left"
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.actor, str) or not _ACTOR_NAME.fullmatch(self.actor):
@@ -93,12 +99,18 @@ class GenerateSettings:
         if self.top_p == 0:
             raise SettingsError("top_p is 0: give a number above 0 and at most 1.")
         _check_choice("speaker", self.speaker, SPEAKERS)
+        if self.precision is not None:
+            _check_choice("precision", self.precision, PRECISIONS)
 
     @property
     def solver(self) -> Preset:
-        """The preset, with the steps that were asked for instead of its own."""
+        """The preset, with the steps and the precision that were asked for instead of its own."""
         preset = PRESETS[self.preset]
-        return preset if self.steps is None else dataclasses.replace(preset, steps=self.steps)
+        return dataclasses.replace(
+            preset,
+            steps=preset.steps if self.steps is None else self.steps,
+            precision=self.precision or preset.precision,
+        )
 
     def resolved(
         self,
@@ -109,6 +121,7 @@ class GenerateSettings:
         return dataclasses.replace(
             self,
             steps=self.solver.steps,
+            precision=self.solver.precision,
             face_guidance=face_guidance if self.face_guidance is None else self.face_guidance,
             body_guidance=body_guidance if self.body_guidance is None else self.body_guidance,
         )
@@ -167,9 +180,9 @@ class PlateSettings:
 
     width, height: pixels of each view, even (the video codec halves the colour planes), 64 .. 4096.
     rasteriser: "opengl", "pytorch3d", or "auto": PyTorch3D where there is CUDA, else OpenGL.
-    view: "front" or "side": a camera that frames the figure (`kinematics.camera.frame_figure`), as the add-on's
-        does; "both": two views side by side, for a released avatar those of the cameras that it came with;
-        or a ViewCamera, for example the Blender scene's own.
+    view: "front" or "side": a camera that frames the figure, as the add-on's does
+        (`kinematics.camera.frame_figure`); "both": two views side by side, for a released avatar those of the
+        cameras that it came with; or a ViewCamera, for example the Blender scene's own.
     quality: "full", or "preview", of codec avatars: half the size, without gloss, every second frame.
     alpha: no background; an Apple ProRes 4444 film (.mov) with transparency instead of an .mp4.
     frames: the first frame and the one after the last, of the take's; None for all.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import os
 
 import av
 import numpy as np
 import pytest
 
+from a2p_backend.avatar import contact_sheet as contact_sheet_module
 from a2p_backend.avatar import video
 from a2p_backend.avatar.contact_sheet import (
     PictureError,
@@ -18,10 +22,12 @@ from a2p_backend.avatar.contact_sheet import (
 )
 from a2p_backend.avatar.figure import Figure
 from a2p_backend.avatar.plate import render_plate
-from a2p_backend.avatar.video import VideoError, open_video
+from a2p_backend.avatar.portrait import FigureAvatar
+from a2p_backend.avatar.video import VideoError, in_background, open_plate, open_video
 from a2p_backend.wire.progress import Cancelled
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.camera import frame_figure
+from kinematics.errors import A2PError
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.stage import place_on_stage
 
@@ -42,7 +48,8 @@ def test_a_plate(tmp_path, gl, body, performance):
     tone[:, 0] = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 48000)
     steps = []
     path = tmp_path / "plate.mp4"
-    render_plate(performance, body, path, SETTINGS, tone, steps.append, lambda: False, FACE_CODE_NAMES)
+    avatar = FigureAvatar(body, FACE_CODE_NAMES)
+    render_plate(performance, avatar, path, SETTINGS, tone, steps.append, lambda: False)
 
     assert [(step.done, step.total) for step in steps] == [(i, 6) for i in range(1, 7)]
     assert list(tmp_path.iterdir()) == [path]
@@ -71,10 +78,82 @@ def test_a_cancelled_plate_leaves_nothing(tmp_path, gl, body, performance):
     steps = []
     with pytest.raises(Cancelled):
         render_plate(
-            performance, body, tmp_path / "plate.mp4", SETTINGS, None, steps.append, lambda: len(steps) == 2
+            performance,
+            FigureAvatar(body),
+            tmp_path / "plate.mp4",
+            SETTINGS,
+            None,
+            steps.append,
+            lambda: len(steps) == 2,
         )
     assert len(steps) == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_some_frames_cut_out(tmp_path, gl, body, performance):
+    """A range of frames, from two sides: as PNG pictures, and as a film that has transparency."""
+    settings = PlateSettings(96, 128, "opengl", view="both", alpha=True, frames=(2, 4))
+    for name in ("pictures", "plate.mov"):
+        path = tmp_path / name
+        render_plate(performance, FigureAvatar(body), path, settings, None, lambda _: None, lambda: False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "plate.mov"]
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["00003.png", "00004.png"]
+    with av.open(str(tmp_path / "pictures" / names[0])) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgba")
+    with av.open(str(tmp_path / "plate.mov")) as container:
+        (film, _) = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+        assert container.streams.video[0].codec_context.name == "prores"
+    assert picture.shape == film.shape == (128, 192, 4)
+    assert (picture[0, :, 3] == 0).all()
+    assert (picture[45, [48, 144], 3] == 255).all()
+    assert np.abs(picture[..., 3].astype(int) - film[..., 3]).max() <= 4
+    seen = picture[..., 3] == 255
+    assert np.abs(picture[seen].astype(int) - film[seen]).mean() < 8
+
+
+@pytest.mark.parametrize("name", ["plate.mp4", "plate.avi", "there"])
+def test_where_no_plate_with_alpha_can_go(tmp_path, name):
+    (tmp_path / "there").mkdir()
+    with (
+        pytest.raises(VideoError, match=r"name a film \(\.mov\)|it exists"),
+        open_plate(tmp_path / name, (64, 64), 30, alpha=True),
+    ):
+        pass
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    """One sentence, and nothing under the final name, for a film and for pictures."""
+
+    @contextlib.contextmanager
+    def full(path, mode=0o666):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        yield
+
+    monkeypatch.setattr(video, "atomic_write", full)
+    monkeypatch.setattr(contact_sheet_module, "atomic_write", full)
+    for name in ("plate.mp4", "pictures"):
+        with (
+            pytest.raises(A2PError, match=r"Cannot write .*: No space left on device"),
+            open_plate(tmp_path / name, (64, 64), 30) as film,
+        ):
+            film.write(np.zeros((64, 64, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_in_the_background_is_heard_of():
+    done = []
+
+    def work(number):
+        if number == 3:
+            raise VideoError("three")
+        done.append(number)
+
+    with pytest.raises(VideoError, match="three"), in_background(work) as hand_over:
+        list(map(hand_over, range(10)))
+    assert done == [0, 1, 2]
+    with pytest.raises(VideoError, match="three"), in_background(work) as hand_over:
+        hand_over(3)
 
 
 def test_sound_ends_with_the_picture_and_may_be_short(tmp_path):

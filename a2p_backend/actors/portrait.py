@@ -1,0 +1,22 @@
+"""Who draws an actor: the codec avatar that it came with, or else its own mesh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from a2p_backend.actors.actor import load_actor_body
+from a2p_backend.actors.manifest import ActorManifest
+from a2p_backend.avatar.portrait import Avatar, FigureAvatar
+
+
+def load_avatar(folder: Path, device: torch.device) -> Avatar:
+    """The avatar of the actor in a folder, whose networks of motion are not needed for it.
+
+    Raises:
+        A2PError: the actor's files are missing or damaged, or it has nothing that can be seen.
+    """
+    manifest = ActorManifest.read(folder)
+    body = load_actor_body(folder, manifest)
+    return FigureAvatar(body, manifest.face_codes)
