@@ -33,6 +33,25 @@ def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:
         animation.action_slot = slot
 
 
+def playing(owner: bpy.types.ID) -> tuple[bpy.types.Action | None, str]:
+    """The Action that `owner` plays, and its slot's identifier ("" before Blender 4.4)."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None:
+        return None, ""
+    slot = getattr(animation, "action_slot", None)
+    return animation.action, slot.identifier if slot is not None else ""
+
+
+def play(owner: bpy.types.ID, action: bpy.types.Action | None, slot: str) -> None:
+    """Have `owner` play what `playing` told."""
+    animation = owner.animation_data or owner.animation_data_create()
+    animation.action = action
+    if action is not None and hasattr(action, "slots"):
+        found = next((one for one in action.slots if one.identifier == slot), None)
+        if found is not None:
+            animation.action_slot = found
+
+
 def sound_strips(scene: bpy.types.Scene) -> Any:
     """The strips of the scene's sequencer, which is made if there is none."""
     editor = scene.sequence_editor or scene.sequence_editor_create()

@@ -29,6 +29,7 @@ from kinematics.rotations import (
     quaternion_from_euler,
     quaternion_multiply,
     rotate,
+    smooth_euler,
 )
 from kinematics.skeleton import Skeleton
 
@@ -101,7 +102,7 @@ def write_bvh(
     offsets, translations, turns = _turns_from_rest(skeleton, states, rest)
     moving = np.abs(translations - offsets).max(axis=(0, 2), initial=0) > _STILL
     moving |= skeleton.parents < 0
-    angles = np.degrees(_smooth_angles(euler_from_matrix(matrix_from_quaternion(turns), order)))
+    angles = np.degrees(smooth_euler(euler_from_matrix(matrix_from_quaternion(turns), order)))
     joints = _depth_first(skeleton)
     columns = [
         values[:, joint]
@@ -159,21 +160,6 @@ def _turns_from_rest(
     translations[:, children] = rotate(back, states.translation[:, children] - states.translation[:, parents])
     local[:, children] = quaternion_multiply(back, turns[:, children])
     return offsets, translations, local
-
-
-def _smooth_angles(angles: FloatArray) -> FloatArray:
-    """The same rotations (T, J, 3), as angles that change as little as can be from frame to frame."""
-    smooth = angles.copy()
-    for frame in range(1, len(smooth)):
-        before, now = smooth[frame - 1], angles[frame]
-        first, second, third = np.moveaxis(now, -1, 0)
-        other = np.stack([first + np.pi, np.pi - second, third + np.pi], axis=-1)
-        now, other = (
-            choice + np.round((before - choice) / (2 * np.pi)) * (2 * np.pi) for choice in (now, other)
-        )
-        nearer = np.abs(other - before).sum(axis=-1) < np.abs(now - before).sum(axis=-1)
-        smooth[frame] = np.where(nearer[:, None], other, now)
-    return smooth
 
 
 def _depth_first(skeleton: Skeleton) -> list[int]:

@@ -113,6 +113,24 @@ def euler_from_matrix(R: npt.ArrayLike, order: str) -> FloatArray:
     return angles
 
 
+def smooth_euler(angles: npt.ArrayLike) -> FloatArray:
+    """The same rotations (T, ..., 3), as angles that change as little as can be from frame to frame.
+
+    Any order of three different axes: (a, b, c) and (a + pi, pi - b, c + pi) are one rotation.
+    """
+    smooth = _floating(angles).copy()
+    for frame in range(1, len(smooth)):
+        before, now = smooth[frame - 1], smooth[frame]
+        first, second, third = np.moveaxis(now, -1, 0)
+        other = np.stack([first + np.pi, np.pi - second, third + np.pi], axis=-1)
+        now, other = (
+            choice + np.round((before - choice) / (2 * np.pi)) * (2 * np.pi) for choice in (now, other)
+        )
+        nearer = np.abs(other - before).sum(axis=-1) < np.abs(now - before).sum(axis=-1)
+        smooth[frame] = np.where(nearer[..., None], other, now)
+    return smooth
+
+
 def matrix_from_quaternion(q: npt.ArrayLike) -> FloatArray:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
     x, y, z, w = _components(q)

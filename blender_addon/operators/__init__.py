@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import backend, export, generate, plate
+from . import backend, export, generate, plate, retarget
 
-CLASSES = (*backend.CLASSES, *generate.CLASSES, *plate.CLASSES, *export.CLASSES)
+CLASSES = (*backend.CLASSES, *generate.CLASSES, *plate.CLASSES, *export.CLASSES, *retarget.CLASSES)

@@ -20,7 +20,7 @@ from kinematics.retarget.contacts import Contact
 from kinematics.retarget.feet import foot_moves
 from kinematics.retarget.figure import unit
 from kinematics.retarget.limbs import reach
-from kinematics.retarget.rig import Rig
+from kinematics.retarget.rig import Rig, RigError
 from kinematics.retarget.slots import LIMBS, SIDES, sided
 from kinematics.retarget.swing import IDENTITY, arc, of, times
 from kinematics.retarget.task import Task
@@ -82,6 +82,7 @@ class Pose:
         if not np.allclose(self.stretch, np.eye(3)):
             self._undo_stretch()
         self._points: dict[int, FloatArray] = {}
+        self._root_path: dict[int, FloatArray] = {}
         self._hips_path = self._place_hips(self._hip_centre())
 
     def _depth(self, bone: int) -> tuple[bool, int]:
@@ -175,6 +176,8 @@ class Pose:
         heads = self.rig.heads
         if bone == self.hips:
             return self._hips_path
+        if bone in self._root_path:
+            return self._root_path[bone]
         carrier = self.loose.get(bone, self.carrier[bone])
         if carrier is None:
             return np.tile(heads[bone], (len(self.task.source), 1))
@@ -202,6 +205,37 @@ class Pose:
         up = self.target.up
         offset = self.stretch @ (self.rig.heads[self.hips] - self._hips_path[0])
         self._move_hips(offset - (offset @ up) * up)
+
+    def raise_hips(self, height: float) -> None:
+        """Carries the hips higher or lower; 1 leaves them. Feet go along unless they are planted."""
+        leg = self.target.limb_length("thigh", "shin", "foot")
+        self._move_hips((height - 1.0) * leg * self.target.up)
+
+    def travel_by_root(self) -> None:
+        """Gives the hips' way over the floor to the rig's root bone. RigError where none carries the hips."""
+        carriers = list(self.rig.carriers(self.hips))
+        if not carriers:
+            raise RigError("The rig has no root bone above its hips to travel: let the hips travel.")
+        # Where the map names none, what carries everything is the root.
+        root = next((bone for bone in self.target.bones.get("root", ()) if bone in carriers), carriers[-1])
+        travel = self._travel()
+        self.turns[root] = np.tile(IDENTITY, (len(travel), 1))
+        self.order = sorted(self.turns, key=self._depth)
+        self.carrier = {bone: self._carrier(bone) for bone in self.order}
+        self._points.clear()
+        self._root_path = {root: self.rig.heads[root] + travel}
+
+    def stay_in_place(self) -> None:
+        """Takes the hips' way over the floor away: the figure stays over the place where it rests."""
+        self._hips_path = self._hips_path - self._travel()
+        self._points.clear()
+
+    def _travel(self) -> FloatArray:
+        """(T, 3) rig space: the hips' way over the floor, from where they rest."""
+        up = self.target.up
+        seen = (self._hips_path - self.rig.heads[self.hips]) @ self.stretch.T
+        travel: FloatArray = (seen - (seen @ up)[:, None] * up) @ self.shrink.T
+        return travel
 
     def _move_hips(self, offset: FloatArray) -> None:
         self._hips_path = self._hips_path + self.shrink @ offset
@@ -288,7 +322,7 @@ class Pose:
             to_bone = quaternion_conjugate(rest[bone])
             basis = align_hemispheres(relative @ (of(to_bone) @ times(rest[bone])))
             rotation[:, column, 1:], rotation[:, column, 0] = basis[:, :3], basis[:, 3]
-            if bone == self.hips or bone in self.loose:
+            if bone == self.hips or bone in self.loose or bone in self._root_path:
                 offset = self.point(bone) if carrier is None else self.point(bone) - self.point(carrier)
                 step = heads[bone] if carrier is None else heads[bone] - heads[carrier]
                 mover = self._mover(bone)

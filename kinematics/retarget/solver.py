@@ -6,16 +6,20 @@ Nothing depends on the unit, place or turn of the target's object; its uneven sc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from kinematics.retarget.contacts import find_contacts
 from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
 from kinematics.retarget.pose import Pose, RigMotion
 from kinematics.retarget.rig import Rig
+from kinematics.retarget.slots import FINGERS
 from kinematics.retarget.source import SourceMotion
 from kinematics.retarget.task import Task
 
-__all__ = ["RetargetOptions", "RigMotion", "retarget"]
+__all__ = ["RetargetOptions", "RigMotion", "RootMotion", "retarget"]
+
+RootMotion: TypeAlias = Literal["hips", "root", "none"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,18 @@ class RetargetOptions:
     """plant_feet: hold feet still while the source's stand.
     reach_hands: keep hands near where they are seen from between the shoulders, in arm lengths.
     start_at_rest: begin at the rest pose's place, not the source's.
+    root_motion: what travels level: the hips, as an animator keys it; the rig's root bone, as game engines
+        want it; or nothing, for a figure that stays in its place.
+    hips_height: how high the hips are carried, 1 as the source does. Planted feet stay on the floor.
+    fingers: whether fingers are copied; else they stay as they are.
     """
 
     plant_feet: bool = False
     reach_hands: bool = False
     start_at_rest: bool = False
+    root_motion: RootMotion = "hips"
+    hips_height: float = 1.0
+    fingers: bool = True
 
 
 def retarget(
@@ -35,14 +46,28 @@ def retarget(
 ) -> RigMotion:
     """Copies a motion to a rig. RigError or MapError where the maps do not suffice, in words for the user."""
     options = options or RetargetOptions()
+    if not options.fingers:
+        bone_map = _without_fingers(bone_map)
     task = Task(source, Figure(rig, bone_map.indices(rig)))
     pose = Pose(task)
     contacts = find_contacts(source, pose.target)
     pose.stand_on_floor(contacts)
     if options.start_at_rest:
         pose.start_at_rest()
+    if options.hips_height != 1.0:
+        pose.raise_hips(options.hips_height)
     if options.plant_feet:
         pose.plant_feet(contacts)
     if options.reach_hands:
         pose.reach_hands()
+    if options.root_motion == "root":
+        pose.travel_by_root()
+    elif options.root_motion == "none":
+        pose.stay_in_place()
     return pose.motion()
+
+
+def _without_fingers(bone_map: BoneMap) -> BoneMap:
+    dropped = ("thumb", *FINGERS, *(f"{finger}_metacarpal" for finger in FINGERS))
+    kept = {slot: bones for slot, bones in bone_map.bones.items() if slot.partition(".")[0] not in dropped}
+    return BoneMap(bone_map.label, kept)

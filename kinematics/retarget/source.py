@@ -18,7 +18,14 @@ from kinematics.retarget.detection import detect
 from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
 from kinematics.retarget.rig import Rig, RigError
-from kinematics.rotations import matrix_from_quaternion, quaternion_from_matrix, quaternion_multiply
+from kinematics.rotations import (
+    matrix_from_quaternion,
+    quaternion_conjugate,
+    quaternion_from_matrix,
+    quaternion_multiply,
+    rotate,
+    slerp,
+)
 from kinematics.skeleton import Skeleton
 from kinematics.stage import place_on_stage
 
@@ -62,6 +69,30 @@ class SourceMotion:
     def figure(self) -> Figure:
         """The humanoid that the map sees in the rest pose."""
         return Figure(self.rig, self.bone_map.indices(self.rig))
+
+
+def resampled(source: SourceMotion, fps: float) -> SourceMotion:
+    """The same motion at another frame rate, from its first frame to its last or just before."""
+    if abs(source.fps - fps) < 1e-6 * fps:
+        return source
+    count = int((len(source) - 1) * fps / source.fps + 1e-6) + 1
+    times = np.minimum(np.arange(count) * source.fps / fps, len(source) - 1)
+    before = np.minimum(times.astype(np.int64), max(len(source) - 2, 0))
+    after = np.minimum(before + 1, len(source) - 1)
+    part = (times - before)[:, None]
+    rotation = slerp(source.rotation[before], source.rotation[after], part)
+    position = np.empty((count, len(source.rig), 3))
+    for bone, parent in enumerate(source.rig.parents):
+        # Seen from the parent, where most bones rest: straight ways in the world would shorten limbs.
+        path = source.position[:, bone]
+        if parent >= 0:
+            back = quaternion_conjugate(source.rotation[:, parent])
+            path = rotate(back, path - source.position[:, parent])
+        path = (1 - part) * path[before] + part * path[after]
+        if parent >= 0:
+            path = position[:, parent] + rotate(rotation[:, parent], path)
+        position[:, bone] = path
+    return SourceMotion(source.rig, source.bone_map, rotation, position, fps)
 
 
 def source_from_body(body: Body, pose: npt.ArrayLike, fps: float) -> SourceMotion:
