@@ -17,13 +17,13 @@ def register() -> None:
     """Add everything to Blender."""
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.a2p = bpy.props.PointerProperty(type=properties.A2PSceneSettings)
+    properties.attach()
 
 
 def unregister() -> None:
     """Take everything away again, whatever is under way."""
     jobs.shut_down()
     backend.stop()
-    del bpy.types.Scene.a2p
+    properties.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

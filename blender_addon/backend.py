@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+import enum
 import shutil
 import subprocess
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from a2p_backend.wire.client import ActorInfo, BackendInfo, Client
-from a2p_backend.wire.endpoint import EndpointError
+from a2p_backend.wire.client import ActorInfo, BackendInfo, BackendLostError, Client
+from a2p_backend.wire.endpoint import Endpoint, EndpointError
+from a2p_backend.wire.progress import Progress
 from kinematics.errors import A2PError
 
 from . import jobs, preferences
+from .conversation import Line, talking
 
 START_SECONDS = 90.0
 """How long a backend may take to load before it is given up."""
-HELLO_SECONDS = 3.0
+
+T = TypeVar("T")
+Waiting = Generator["Progress | None", None, T]
+
+
+class State(enum.Enum):
+    """How it stands with the backend."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the backend said when it was last asked."""
+    """What the backend said when it was last asked, and where it is."""
 
     info: BackendInfo
     actors: tuple[ActorInfo, ...]
+    endpoint: Endpoint
+
+    def actor(self, name: str) -> ActorInfo | None:
+        """What is known of an actor; None if the backend has none of that name."""
+        return next((actor for actor in self.actors if actor.name == name), None)
 
 
 _known: Known | None = None
+_starting = False
 _process: subprocess.Popen[bytes] | None = None
 
 
@@ -37,63 +58,107 @@ def known() -> Known | None:
     return _known
 
 
+def state() -> State:
+    """How it stands with the backend, as far as can be told without asking it; takes no time."""
+    if _starting:
+        return State.STARTING
+    if _known is None:
+        return State.STOPPED
+    return State.READY if _known.endpoint.process_runs() else State.LOST
+
+
+def started_here() -> bool:
+    """Whether the backend, if any, is a process of this add-on."""
+    return _process is not None
+
+
 def actor_names() -> list[str]:
     """The actors that the backend has, as far as is known."""
     return [actor.name for actor in _known.actors] if _known else []
 
 
-def connect() -> Client:
-    """A client of the running backend, for use in this thread; close it. Raises A2PError."""
-    return Client.connect(preferences.endpoint_path())
+def face_names(actor: str) -> tuple[str, ...]:
+    """What an actor's first face codes are called; empty if they have no names."""
+    info = _known.actor(actor) if _known else None
+    return info.face_codes if info else ()
 
 
-def greet() -> Known:
+def greeting() -> Waiting[Known]:
     """Ask the running backend who it is. Raises A2PError, after which it is not known."""
     global _known
-    _known = None
-    with Client.connect(preferences.endpoint_path(), timeout=HELLO_SECONDS) as client:
-        _known = Known(client.hello(), client.actors())
+    try:
+        _known = yield from talking(preferences.endpoint_path(), _introduce)
+    except A2PError:
+        _known = None
+        raise
     return _known
 
 
-def face_names(client: Client, actor: str) -> tuple[str, ...]:
-    """What an actor's first face codes are called; empty if they have no names."""
-    return next((known.face_codes for known in client.actors() if known.name == actor), ())
+def connecting() -> jobs.Steps:
+    """Look for a running backend: a job."""
+    yield from greeting()
+    return None
 
 
 def starting() -> jobs.Steps:
     """Start a backend, unless one answers already, and wait until it does: a job."""
-    global _process
     try:
-        greet()
-        return None
+        yield from greeting()
     except A2PError:
-        pass  # none is there, or none that answers
-    _process = subprocess.Popen(
-        _serve_command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield from _waiting(_process)
-    except BaseException:
-        stop()
-        raise
+        yield from _launching()  # none is there, or none that answers
     return None
 
 
-def _waiting(process: subprocess.Popen[bytes]) -> Generator[None, None, None]:
+def reaching() -> Waiting[Known]:
+    """The running backend; one that was started here and is gone is started anew. Raises A2PError."""
+    try:
+        return (yield from greeting())
+    except (EndpointError, BackendLostError):
+        if not started_here():
+            raise
+    return (yield from _launching())
+
+
+def _introduce(line: Line, client: Client) -> Known:
+    return Known(line.follow(client.ask_hello()), line.follow(client.ask_actors()), client.endpoint)
+
+
+def _launching() -> Waiting[Known]:
+    global _process, _starting
+    stop()
+    command = _serve_command()
+    _starting = True
+    try:
+        _process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        return (yield from _waiting_for(_process))
+    except OSError as error:
+        raise A2PError(
+            f"The backend's program {command[0]} does not start ({error.strerror or error}): "
+            "correct it in the add-on's preferences."
+        ) from error
+    except BaseException:
+        stop()
+        raise
+    finally:
+        _starting = False
+
+
+def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
     """Wait until the backend that `process` is answers. Raises A2PError when it ends, or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
+    began = time.monotonic()
     while True:
-        yield
+        waited = time.monotonic() - began
+        yield Progress("loading the networks", int(10 * waited), int(10 * START_SECONDS))
         try:
-            greet()
-            return
+            return (yield from greeting())
         except EndpointError:
             if process.poll() is not None:
                 raise A2PError(
                     "The backend ended while starting: run `a2p doctor` in its environment."
                 ) from None
-            if time.monotonic() > deadline:
+            if waited > START_SECONDS:
                 raise
 
 
@@ -114,7 +179,10 @@ def stop() -> None:
 def _serve_command() -> list[str]:
     program = preferences.backend_program() or shutil.which("a2p")
     if not program:
-        raise A2PError("There is no backend to start: name its `a2p` program in the add-on's preferences.")
+        raise A2PError(
+            "There is no backend to start: press Install Backend, or name its `a2p` program in the "
+            "add-on's preferences."
+        )
     if not Path(program).is_file():
         raise A2PError(f"There is no program {program}: correct it in the add-on's preferences.")
     endpoint = preferences.endpoint_path()

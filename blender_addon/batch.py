@@ -23,6 +23,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from a2p_backend.wire.client import Client
 from a2p_backend.wire.endpoint import ENDPOINT_VARIABLE
 from a2p_backend.wire.performance import save_take
 from a2p_backend.wire.progress import OnProgress, Progress
@@ -32,7 +33,7 @@ from kinematics.body import Body
 from kinematics.camera import frame_figure
 from kinematics.errors import A2PError
 
-from . import backend, jobs, register, unregister
+from . import jobs, register, unregister
 from .scene import preview, takes
 
 EXIT_USER_ERROR = 2
@@ -98,7 +99,7 @@ def _produce(options: argparse.Namespace) -> None:
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.fbx"), format="FBX")
         bpy.ops.a2p.export(filepath=str(out / f"{options.name}.bvh"), format="BVH")
     with reporter.timed("pictures"):
-        with backend.connect() as client:
+        with Client.connect(options.endpoint) as client:
             body = client.body(options.actor)
         _draw_pictures(rig, body, options, partial(reporter.progress, "Drawing"))
     _look_through_camera()

@@ -111,6 +111,16 @@ def in_window() -> bool:
     return not bpy.app.background
 
 
+_GLOBAL_UNDO_MODES = ("OBJECT", "POSE")
+
+
+def in_local_undo_mode() -> bool:
+    """Whether a window's active object is in a mode with an undo history of its own: edit, sculpt, paint."""
+    layers = [window.view_layer for window in bpy.context.window_manager.windows]
+    active = [layer.objects.active for layer in layers]
+    return any(member is not None and member.mode not in _GLOBAL_UNDO_MODES for member in active)
+
+
 def library_path(path: Path) -> str:
     """A file path as Blender stores it: relative to the .blend where it is saved on the same drive."""
     if not bpy.data.is_saved:

@@ -1,8 +1,9 @@
-"""The one place where a running job meets Blender's main loop.
+"""The one place where running jobs meet Blender's main loop.
 
 A job is a generator. It yields whenever it would have to wait, a Progress when there is news, and returns the
-name of the undo step that it made, or None if the scene is as it was. In a window a timer advances it between
-what the user does; in background mode, where timers do not fire, the same generator runs to its end at once.
+name of the undo step that it made, or None if the scene is as it was. Jobs run one after another. In a window
+a timer advances the first one between what the user does; in background mode, where timers do not fire, the
+same generator runs to its end at once.
 
 Between two steps a job holds no reference to Blender data: undo and loading a file would leave it dangling.
 The scene is looked up when there is something to put there.
@@ -10,20 +11,20 @@ The scene is looked up when there is something to put there.
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import bpy
 
-from a2p_backend.wire.client import Failed, Finished, Job, Stopped
 from a2p_backend.wire.progress import Cancelled, Progress
 from kinematics.errors import A2PError
 
 from . import compat
 
-T = TypeVar("T")
 Steps: TypeAlias = "Generator[Progress | None, None, str | None]"
 
 INTERVAL = 0.05
@@ -32,24 +33,48 @@ LONGEST_JOB = 6 * 3600.0
 """Seconds after which a job is given up."""
 FAREWELL = 1.0
 """Seconds that a job has to stop in order when the add-on goes."""
+LONGEST_QUEUE = 100
+_TOLD_FROM = 0.05
+"""The share of a stage that must be done before its end is foretold."""
 
 
 @dataclass
 class Running:
-    """The job that is under way. label: what the user asked for, in their words."""
+    """A job that is under way or waits for its turn. label: what the user asked for, in their words.
 
+    longest_step: seconds of the longest step after which the job waited on: what the user may have felt.
+    """
+
+    number: int
     label: str
     steps: Steps
-    deadline: float
+    deadline: float = float("inf")
     progress: Progress | None = None
+    stage_began: float = field(default_factory=time.monotonic)
+    longest_step: float = 0.0
+
+    def hear(self, news: Progress) -> None:
+        """Take in how far the job is."""
+        if self.progress is None or self.progress.stage != news.stage:
+            self.stage_began = time.monotonic()
+        self.progress = news
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the end of the stage, if it goes on as it went; None where there is no telling yet."""
+        if self.progress is None or self.progress.fraction < _TOLD_FROM:
+            return None
+        spent = time.monotonic() - self.stage_began
+        return spent * (1.0 - self.progress.fraction) / self.progress.fraction
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the last job ended, in one sentence."""
+    """How the last job ended, in one sentence. longest_step: see `Running`."""
 
     message: str
     failed: bool = False
+    longest_step: float = field(default=0.0, compare=False)
 
 
 def print_progress(label: str, progress: Progress) -> None:
@@ -60,7 +85,9 @@ def print_progress(label: str, progress: Progress) -> None:
 on_background_progress: Callable[[str, Progress], None] = print_progress
 """Hears, where there is no window to show it in, what is under way and how far it is."""
 
+_numbers = itertools.count(1)
 _running: Running | None = None
+_waiting: deque[Running] = deque()
 _outcome: Outcome | None = None
 
 
@@ -69,118 +96,128 @@ def running() -> Running | None:
     return _running
 
 
+def waiting() -> tuple[Running, ...]:
+    """The jobs that wait for their turn, in order."""
+    return tuple(_waiting)
+
+
 def outcome() -> Outcome | None:
     """How the last job ended, if one did."""
     return _outcome
 
 
 def start(label: str, steps: Steps) -> None:
-    """Begin a job; in background mode, also finish it.
+    """Begin a job, or let it wait for those before it; in background mode, finish it before returning.
 
-    Raises A2PError when another job is under way, and for what stops this one before the call returns.
+    Raises A2PError when too many wait, and in background mode for whatever stops the job.
     """
     global _running, _outcome
+    job = Running(next(_numbers), label, steps)
     if _running is not None:
-        steps.close()
-        raise A2PError(f"{_running.label} is under way: wait for it, or cancel it.")
-    _running = Running(label, steps, time.monotonic() + LONGEST_JOB)
-    _outcome = None
-    more = _advance(_running)
-    if more and compat.in_window():
-        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+        if len(_waiting) >= LONGEST_QUEUE:
+            steps.close()
+            raise A2PError(f"{len(_waiting)} jobs wait already: let some of them finish, or cancel them.")
+        _waiting.append(job)
         return
-    while more:
+    _outcome = None
+    _begin(job)
+    if compat.in_window():
+        # The first step is the timer's too: what asked for the job returns at once.
+        if not bpy.app.timers.is_registered(_tick):
+            bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+        return
+    heard = None
+    while _advance(job):
+        if job.progress != heard:
+            heard = job.progress
+            on_background_progress(label, heard)
         time.sleep(INTERVAL)
-        before = _running.progress
-        more = _advance(_running)
-        if more and _running.progress != before:
-            on_background_progress(label, _running.progress)
     if _outcome is not None and _outcome.failed:
         raise A2PError(_outcome.message)
 
 
-def cancel() -> None:
-    """Ask the job under way, if any, to stop; it has stopped when the backend says so."""
-    if _running is not None:
+def cancel(number: int | None = None) -> None:
+    """Ask a job to stop, by default the one under way; that one has stopped when the backend says so."""
+    if _running is not None and number in (None, _running.number):
         _advance(_running, cancelling=True)
+    for job in [job for job in _waiting if job.number == number]:
+        _waiting.remove(job)
+        job.steps.close()
 
 
 def shut_down() -> None:
     """Leave nothing running: for the add-on's unregister."""
     global _outcome
+    while _waiting:
+        _waiting.pop().steps.close()
     cancel()
     deadline = time.monotonic() + FAREWELL
     while _running is not None and time.monotonic() < deadline and _advance(_running):
         time.sleep(INTERVAL)
     if _running is not None:
-        _end(Outcome(f"{_running.label}: cancelled."))
+        _end(_running, Outcome(f"{_running.label}: cancelled."))
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _outcome = None
 
 
-def following(job: Job[T]) -> Generator[Progress | None, None, T]:
-    """Steps that pass on a request's progress and return its result.
+def until_undoable() -> Generator[Progress, None, None]:
+    """Steps that wait until the user leaves a mode with an undo history of its own.
 
-    When the user cancels, the backend is told, and the steps go on until it has stopped. Raises A2PError or
-    Cancelled.
+    What changes meanwhile could not be undone: in edit, sculpt and paint modes Blender remembers the edited
+    data alone.
     """
-    while True:
-        news = None
-        for event in job.poll():
-            if isinstance(event, Progress):
-                news = event
-            elif isinstance(event, Finished):
-                if news is not None:
-                    yield news
-                return event.result
-            elif isinstance(event, Failed):
-                raise event.error
-            elif isinstance(event, Stopped):
-                raise Cancelled
-        try:
-            yield news
-        except Cancelled:
-            job.cancel()
+    while compat.in_window() and compat.in_local_undo_mode():
+        yield Progress("done: leave the edit mode to receive it", 1, 1)
+
+
+def _begin(job: Running) -> None:
+    global _running
+    job.deadline = time.monotonic() + LONGEST_JOB
+    _running = job
 
 
 def _tick() -> float | None:
     """Blender's timer: seconds until the next call, or None to end it."""
     if _running is None:
-        return None
-    before = _running.progress
-    again = _advance(_running)
-    if not again or _running.progress != before:
+        if not _waiting:
+            return None
+        _begin(_waiting.popleft())
+    job = _running
+    before = job.progress
+    if not _advance(job) or job.progress != before:
         _redraw_sidebars()
-    return INTERVAL if again else None
+    return INTERVAL if _running is not None or _waiting else None
 
 
-def _advance(current: Running, cancelling: bool = False) -> bool:
+def _advance(job: Running, cancelling: bool = False) -> bool:
     """One step; whether there are more. `cancelling` raises Cancelled where the job waits."""
+    began = time.monotonic()
     try:
-        if time.monotonic() > current.deadline:
-            raise A2PError(f"{current.label} took over {LONGEST_JOB / 3600:g} hours and was given up.")
-        news = current.steps.throw(Cancelled()) if cancelling else next(current.steps)
-        current.progress = news or current.progress
+        if began > job.deadline:
+            raise A2PError(f"{job.label} took over {LONGEST_JOB / 3600:g} hours and was given up.")
+        news = job.steps.throw(Cancelled()) if cancelling else next(job.steps)
+        if news is not None:
+            job.hear(news)
+        job.longest_step = max(job.longest_step, time.monotonic() - began)
         return True
     except StopIteration as end:
         if end.value is not None:
             bpy.ops.ed.undo_push(message=end.value)
-        _end(Outcome(f"{current.label}: done."))
+        _end(job, Outcome(f"{job.label}: done.", longest_step=job.longest_step))
     except A2PError as error:
-        _end(Outcome(str(error), failed=True))
+        _end(job, Outcome(str(error), failed=True))
     except Cancelled:
-        _end(Outcome(f"{current.label}: cancelled."))
+        _end(job, Outcome(f"{job.label}: cancelled."))
     except BaseException:
-        _end(Outcome(f"{current.label} failed: see the system console.", failed=True))
+        _end(job, Outcome(f"{job.label} failed: see the system console.", failed=True))
         raise
     return False
 
 
-def _end(how: Outcome) -> None:
+def _end(job: Running, how: Outcome) -> None:
     global _running, _outcome
-    if _running is not None:
-        _running.steps.close()
+    job.steps.close()
     _running, _outcome = None, how
 
 

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 BLENDER = frozenset(
-    {"bpy", "mathutils", "gpu", "gpu_extras", "blf", "bmesh", "bpy_extras", "bl_ui", "addon_utils"}
+    {"bpy", "mathutils", "aud", "gpu", "gpu_extras", "blf", "bmesh", "bpy_extras", "bl_ui", "addon_utils"}
 )
 TORCH = frozenset({"torch", "torchaudio", "pytorch3d", "diffusers"})
 

@@ -220,15 +220,27 @@ class Client:
 
     def hello(self) -> BackendInfo:
         """Ask the backend who it is; waits up to `timeout`."""
-        return self._ask(Kind.HELLO, read_result=_read_backend).wait(self.timeout)
+        return self.ask_hello().wait(self.timeout)
 
     def actors(self) -> tuple[ActorInfo, ...]:
         """The installed actors; waits up to `timeout`."""
-        return self._ask(Kind.ACTORS, read_result=_read_actors).wait(self.timeout)
+        return self.ask_actors().wait(self.timeout)
 
     def body(self, actor: str) -> Body:
         """An actor's body; waits up to `timeout`."""
-        return self._ask(Kind.BODY, {"actor": actor}, read_result=_read_body).wait(self.timeout)
+        return self.ask_body(actor).wait(self.timeout)
+
+    def ask_hello(self) -> Job[BackendInfo]:
+        """`hello` as a job."""
+        return self._ask(Kind.HELLO, read_result=_read_backend)
+
+    def ask_actors(self) -> Job[tuple[ActorInfo, ...]]:
+        """`actors` as a job."""
+        return self._ask(Kind.ACTORS, read_result=_read_actors)
+
+    def ask_body(self, actor: str) -> Job[Body]:
+        """`body` as a job."""
+        return self._ask(Kind.BODY, {"actor": actor}, read_result=_read_body)
 
     def generate(
         self, clip: bytes, clip_name: str, settings: GenerateSettings, edit: Edit = UNEDITED

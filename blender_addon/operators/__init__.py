@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from . import backend, export, generate, plate, retarget
+from . import backend, export, generate, plate, queue, retarget
 
-CLASSES = (*backend.CLASSES, *generate.CLASSES, *plate.CLASSES, *export.CLASSES, *retarget.CLASSES)
+CLASSES = (
+    *backend.CLASSES,
+    *generate.CLASSES,
+    *queue.CLASSES,
+    *plate.CLASSES,
+    *export.CLASSES,
+    *retarget.CLASSES,
+)

@@ -16,7 +16,7 @@ class A2P_OT_connect(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            backend.greet()
+            jobs.start("Looking for the backend", backend.connecting())
             return {"FINISHED"}
         return {"CANCELLED"}
 

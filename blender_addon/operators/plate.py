@@ -7,9 +7,10 @@ import bpy
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.errors import A2PError
 
-from .. import jobs, work
-from ..properties import PlateProperties
+from .. import jobs
+from ..properties.plate import PlateProperties
 from ..scene import takes
+from ..services.plates import PlateOrder, rendering_plate
 from .reporting import chosen_path, reported
 
 
@@ -27,21 +28,21 @@ class A2P_OT_plate(PlateProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return jobs.running() is None and takes.find_rig(context) is not None
+        return takes.find_rig(context) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             action = takes.find_rig(context).animation_data.action
             if not self.filepath and not bpy.data.is_saved:
                 raise A2PError("Save the .blend first: the plate is written beside it.")
-            order = work.PlateOrder(
+            order = PlateOrder(
                 performance=takes.attached_performance(action),
                 clip=takes.attached_clip(action),
                 target=chosen_path(self.filepath or f"//{action.name} plate.mp4", "a file for the plate"),
                 first_frame=int(action.frame_range[0]),
             )
             settings = PlateSettings(width=self.plate_width, height=self.plate_height)
-            jobs.start("Rendering the plate", work.rendering_plate(order, settings))
+            jobs.start("Rendering the plate", rendering_plate(order, settings))
             return {"FINISHED"}
         return {"CANCELLED"}
 

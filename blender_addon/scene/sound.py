@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aud
 import bpy
 
 from kinematics.errors import A2PError
@@ -12,11 +13,15 @@ from .. import compat
 
 
 def require_playable(clip: Path) -> None:
-    """Raise A2PError if Blender cannot play `clip`, which it would otherwise show as a silent strip."""
-    sound = bpy.data.sounds.load(str(clip))
-    playable = sound.samplerate > 0
-    bpy.data.sounds.remove(sound)
-    if not playable:
+    """Raise A2PError if Blender cannot play `clip`, which it would otherwise show as a silent strip.
+
+    Asks Blender's sound library alone, no Blender data: any thread may call it.
+    """
+    try:
+        rate, _ = aud.Sound(str(clip)).specs
+    except aud.error:
+        rate = 0
+    if rate <= 0:
         raise A2PError(f"Blender cannot play {clip}: convert it to WAV or FLAC first.")
 
 

@@ -1,4 +1,4 @@
-"""What the panel remembers in each scene."""
+"""How a clip is performed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import bpy
 from a2p_backend.wire.settings import (
     DEFAULT_PRESET,
     MAX_GUIDANCE,
-    MAX_PLATE_SIDE,
     MAX_SEED,
     MAX_STEPS,
-    MIN_PLATE_SIDE,
     PRESETS,
     GenerateSettings,
-    PlateSettings,
 )
 
-from . import backend
+from .. import backend
 
 GUIDANCE_OF_ACTOR = -1.0
 """A guidance that stands for what the actor recommends."""
@@ -33,11 +30,6 @@ def suggest_actors(self: object, context: bpy.types.Context, text: str) -> list[
 class GenerationProperties:
     """The settings of a performance: the same ones in the panel and for the operator."""
 
-    clip: bpy.props.StringProperty(
-        name="Clip",
-        description="The recording: left channel the actor, right channel the partner",
-        subtype="FILE_PATH",
-    )
     actor: bpy.props.StringProperty(
         name="Actor",
         description="Who performs",
@@ -112,32 +104,13 @@ def settings_of(source: GenerationProperties) -> GenerateSettings:
     )
 
 
-class PlateProperties:
-    """The settings of a plate: the same ones in the panel and for the operator."""
-
-    plate_width: bpy.props.IntProperty(
-        name="Width",
-        description="Width of the plate in pixels",
-        default=PlateSettings.width,
-        min=MIN_PLATE_SIDE,
-        max=MAX_PLATE_SIDE,
-    )
-    plate_height: bpy.props.IntProperty(
-        name="Height",
-        description="Height of the plate in pixels",
-        default=PlateSettings.height,
-        min=MIN_PLATE_SIDE,
-        max=MAX_PLATE_SIDE,
-    )
-
-
 def _as_typed(value: float) -> float:
     """Blender keeps single precision; what the user typed is what counts, here as at the command line."""
     return round(value, 6)
 
 
-class A2PSceneSettings(GenerationProperties, PlateProperties, bpy.types.PropertyGroup):
-    """The panel's settings, kept in the .blend."""
+class A2PPerformanceSettings(GenerationProperties, bpy.types.PropertyGroup):
+    """The Performance section's settings, kept in the .blend."""
 
 
-CLASSES = (A2PSceneSettings,)
+CLASSES = (A2PPerformanceSettings,)

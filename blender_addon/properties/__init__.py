@@ -1,0 +1,28 @@
+"""What the sidebar remembers in each scene: one module a section."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import clip, performance, plate
+
+
+class A2PSceneSettings(bpy.types.PropertyGroup):
+    """All sections' settings: `scene.a2p`."""
+
+    clip: bpy.props.PointerProperty(type=clip.A2PClipSettings)
+    performance: bpy.props.PointerProperty(type=performance.A2PPerformanceSettings)
+    plate: bpy.props.PointerProperty(type=plate.A2PPlateSettings)
+
+
+CLASSES = (*clip.CLASSES, *performance.CLASSES, *plate.CLASSES, A2PSceneSettings)
+
+
+def attach() -> None:
+    """Give Blender's data-blocks our properties."""
+    bpy.types.Scene.a2p = bpy.props.PointerProperty(type=A2PSceneSettings)
+
+
+def detach() -> None:
+    """Take them away again; what they hold stays in the file."""
+    del bpy.types.Scene.a2p

@@ -1,0 +1,52 @@
+"""Performances: ask for one, and put it into the scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import bpy
+
+from a2p_backend.wire.client import Client
+from a2p_backend.wire.edit import UNEDITED, Edit
+from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.settings import GenerateSettings
+from kinematics.body import Body
+
+from .. import backend, jobs, preferences
+from ..conversation import Line, talking
+from ..scene.performance import Placement, place_performance
+from .clips import read_playable
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A performance to be made: of what, how, and how it enters the scene."""
+
+    clip: Path
+    settings: GenerateSettings
+    placement: Placement
+    edit: Edit = UNEDITED
+
+    @property
+    def label(self) -> str:
+        """What the user asked for."""
+        return f"{self.clip.stem} seed {self.settings.seed}"
+
+
+def generating(order: Order) -> jobs.Steps:
+    """Have the backend perform a clip, then place the performance in the scene that is current by then."""
+
+    def talk(line: Line, client: Client) -> tuple[Body, Performance]:
+        contents = read_playable(order.clip)
+        line.check()
+        body = line.follow(client.ask_body(order.settings.actor))
+        request = client.generate(contents, order.clip.name, order.settings, order.edit)
+        return body, line.follow(request)
+
+    yield from backend.reaching()
+    body, performance = yield from talking(preferences.endpoint_path(), talk)
+    yield from jobs.until_undoable()
+    placement = replace(order.placement, face_names=backend.face_names(order.settings.actor))
+    place_performance(bpy.context.scene, body, performance, order.clip, placement)
+    return "A2P Generate"
