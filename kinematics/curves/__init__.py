@@ -1,0 +1,1 @@
+"""Animation curves: fewer keys within an error that is stated, smoothing, angles that do not jump."""
