@@ -62,7 +62,7 @@ def _normal_equations(
     def gathered(values: FloatArray, where: IntArray) -> FloatArray:
         columns = values.reshape(-1, values.shape[-2] * values.shape[-1])
         sums = [np.bincount(where.ravel(), column, groups * most) for column in columns.T]
-        summed: FloatArray = np.stack(sums, axis=-1).reshape(groups, most, *values.shape[-2:])
+        summed: FloatArray = np.array(sums, np.float64).T.reshape(groups, most, *values.shape[-2:])
         return summed
 
     diagonal = gathered(products[..., :2, :2], first) + gathered(products[..., 2:, 2:], first + 1)

@@ -16,7 +16,7 @@ from kinematics.arrays import BoolArray, FloatArray
 from kinematics.curves.fitting import fit
 from kinematics.curves.keys import Keys
 from kinematics.curves.knots import SegmentErrors
-from kinematics.curves.rotation_curves import rotation_of
+from kinematics.curves.rotation_curves import QUATERNION, rotation_of
 from kinematics.errors import A2PError
 from kinematics.retarget.rig import Rig, pose_matrices
 
@@ -56,7 +56,7 @@ class ErrorBound:
 class Channel:
     """Curves that share their keys' times.
 
-    dense: (T, C), one value a frame. mode: "QUATERNION" (w x y z), an Euler order such as "XYZ" (radians),
+    dense: (T, C), one value a frame. mode: QUATERNION (w x y z), an Euler order such as "XYZ" (radians),
     LOCATION (the rig's unit), or VALUE. bone: index in the rig; -1 for VALUE.
     """
 
@@ -139,7 +139,7 @@ class _Search:
         for row, channel in zip(self.dense, channels, strict=True):
             row[:, : channel.dense.shape[1]] = channel.dense
         self.slopes = _slopes(self.dense)
-        unit = np.array([2.0 if channel.mode == "QUATERNION" else 1.0 for channel in channels])[:, None, None]
+        unit = np.array([2.0 if channel.mode == QUATERNION else 1.0 for channel in channels])[:, None, None]
         self.segments = SegmentErrors(self.dense * unit, self.slopes * unit)
         self.reference: FloatArray | None = None
         self.below: BoolArray | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kinematics.curves.reduction import LOCATION, Channel, Figure
-from kinematics.curves.rotation_curves import curves_of, rotation_of
+from kinematics.curves.rotation_curves import rotation_of
+from kinematics.retarget.channels import rotation_channels
 from kinematics.retarget.rig import Rig
 
 BONES = ("hips", "chest", "upper_arm", "forearm", "hand", "finger")
@@ -33,5 +34,8 @@ def talking(frames: int, mode: str = "QUATERNION", unit: float = 1.0) -> tuple[l
     location = np.zeros((frames, bones, 3))
     location[:, 0] = 0.05 * np.sin(time[:, 0] * [1.0, 2.0, 3.0]) / unit
     figure = Figure(arm(unit), rotation, location, (HAND,))
-    turning = [Channel(curves_of(rotation[:, bone], mode), mode, bone) for bone in range(bones)]
+    turning = [
+        Channel(rotation_channels(np.roll(rotation[:, bone], 1, axis=-1), mode)[1], mode, bone)
+        for bone in range(bones)
+    ]
     return [*turning, Channel(location[:, 0], LOCATION, 0)], figure

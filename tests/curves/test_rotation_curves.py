@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinematics.curves.rotation_curves import EULER_ORDERS, curves_of, rotation_of
+from kinematics.curves.rotation_curves import EULER_ORDERS, continuous, rotation_of
+from kinematics.retarget.channels import rotation_channels
 
 
 def turning(frames: int = 200) -> np.ndarray:
@@ -15,15 +16,24 @@ def turning(frames: int = 200) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["QUATERNION", *EULER_ORDERS])
-def test_curves_are_the_same_rotations_and_continuous(mode):
+def test_what_is_keyed_reads_back(mode):
     rotation = turning()
-    curves = curves_of(rotation, mode)
+    curves = rotation_channels(np.roll(rotation, 1, axis=-1), mode)[1]
     same = np.abs(np.sum(rotation_of(curves, mode) * rotation, axis=1))
     np.testing.assert_allclose(same, 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", *EULER_ORDERS])
+def test_jumps_go_and_rotations_stay(mode):
+    wanted = rotation_channels(np.roll(turning(), 1, axis=-1), mode)[1]
     if mode == "QUATERNION":
-        assert np.sum(curves[1:] * curves[:-1], axis=1).min() > 0.9
+        jumping = wanted * np.where(np.arange(len(wanted)) % 3 == 0, -1.0, 1.0)[:, None]
     else:
-        assert np.abs(np.diff(curves, axis=0)).max() < np.pi / 2
+        jumping = (wanted + np.pi) % (2 * np.pi) - np.pi
+    curves = continuous(jumping, mode)
+    same = np.abs(np.sum(rotation_of(curves, mode) * rotation_of(wanted, mode), axis=1))
+    np.testing.assert_allclose(same, 1.0, atol=1e-12)
+    assert np.abs(np.diff(curves, axis=0)).max() < 1.1 * np.abs(np.diff(wanted, axis=0)).max()
 
 
 def test_euler_orders_are_blenders():
