@@ -27,6 +27,7 @@ from a2p_backend.motion.diffusion import FULL_STEPS, Diffusion, spacing_for
 from a2p_backend.motion.film_transformer import FiLMTransformer
 from a2p_backend.motion.guide_writer import GuideWriter
 from a2p_backend.motion.held import Held
+from a2p_backend.motion.precision import arithmetic, computing_in
 from a2p_backend.motion.sampler import sample
 from a2p_backend.motion.windowed import windowed_denoiser
 from a2p_backend.motion.windows import Window, lay_windows
@@ -229,25 +230,25 @@ class _Job:
             else (heard.face, None, self.settings.face_guidance)
         )
         assert scale is not None
-        denoise = windowed_denoiser(network, heard.windows, tokens, guide, scale, self.cancelled)
         solver = self.settings.solver
         diffusion = Diffusion.create(spacing_for(solver.steps, solver.order))
         initial, skip = None, 0
         if held is not None:
-            denoise = held.within(denoise)
             skip = int((diffusion.steps > self.edit.strength * (FULL_STEPS - 1)).sum())
             initial = held.motion[None] if skip else None
         noise = torch.randn(1, self.frames, network.config.features, generator=self._generator(stage))
-        motion = sample(
-            denoise,
-            noise.to(self.actor.device),
-            diffusion,
-            order=solver.order,
-            initial=initial,
-            skip=skip,
-            on_step=lambda state: self.on_progress(Progress(stage, state.done, state.total)),
-            cancelled=self.cancelled,
-        )
+        with computing_in(network, arithmetic(solver.precision, self.actor.device)):
+            denoise = windowed_denoiser(network, heard.windows, tokens, guide, scale, self.cancelled)
+            motion = sample(
+                denoise if held is None else held.within(denoise),
+                noise.to(self.actor.device),
+                diffusion,
+                order=solver.order,
+                initial=initial,
+                skip=skip,
+                on_step=lambda state: self.on_progress(Progress(stage, state.done, state.total)),
+                cancelled=self.cancelled,
+            )
         return motion[0, : self.clip.frame_count].cpu().numpy()
 
     def _start(self, part: str) -> Performance | None:

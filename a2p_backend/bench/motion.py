@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import platform
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,12 +19,13 @@ import a2p_backend
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLE_RATE, Clip
 from a2p_backend.bench.stopwatch import Stopwatch
+from a2p_backend.motion.precision import arithmetic
 from a2p_backend.performer import perform
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import GenerateSettings
 
 STAGES = ("audio", "lip", "guide", "body", "face")
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class MotionReport:
     steps: int
     solver_order: int
     precision: str
+    """What the denoisers' products were computed in: fp32, bf16 or fp16."""
     stages: dict[str, float]
     """Seconds of each stage; the denoisers' include the conditions that they compute once."""
     step: dict[str, float]
@@ -76,14 +78,14 @@ class MotionReport:
     versions: dict[str, str]
 
 
-def measure(
-    actor: Actor, seconds: int, settings: GenerateSettings, precision: str, *, released: bool
-) -> MotionReport:
+def measure(actor: Actor, seconds: int, settings: GenerateSettings, *, released: bool) -> MotionReport:
     """Performs a clip of noise. `released`: the actor has the released sizes, so the original compares."""
     clip = noise(seconds)
-    exact = None if precision == "fp32" else perform(clip, actor, settings)
+    precision = _PRECISION_NAMES[arithmetic(settings.solver.precision, actor.device)]
+    in_full = dataclasses.replace(settings, precision="full")
+    exact = None if precision == "fp32" else perform(clip, actor, in_full)
     watch = Stopwatch(actor.device)
-    with in_precision(actor, precision), watch.watching(*_watched(actor)):
+    with watch.watching(*_watched(actor)):
         start = watch.now()
         performance = perform(clip, actor, settings)
         total = watch.now() - start
@@ -102,39 +104,30 @@ def measure(
         step={part: statistics.median(calls) for part, calls in steps.items() if calls},
         total=total,
         real_time_factor=total / seconds,
-        peak_memory=_peak_memory(actor.device),
+        peak_memory=peak_memory(actor.device),
         original=original,
         times_faster=None if original is None else original / total,
         error=None if exact is None else _error(performance, exact),
         device=str(actor.device),
         threads=torch.get_num_threads(),
-        versions={
-            "a2p": a2p_backend.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-        },
+        versions=versions(),
     )
+
+
+def versions() -> dict[str, str]:
+    """Of what the figures depend on."""
+    return {
+        "a2p": a2p_backend.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }
 
 
 def noise(seconds: int) -> Clip:
     """A clip of quiet noise on both channels; what is said does not change what it costs."""
     samples = np.random.default_rng(0).normal(0, 0.1, (seconds * SAMPLE_RATE, 2)).astype(np.float32)
     return Clip(samples, "noise", sha256=hashlib.sha256(samples.tobytes()).hexdigest())
-
-
-@contextmanager
-def in_precision(actor: Actor, precision: str) -> Iterator[None]:
-    """The actor's denoisers in a precision, for as long as the block lasts."""
-    denoisers = [network for network in (actor.denoiser, actor.face) if network is not None]
-    before = [network.arithmetic for network in denoisers]
-    for network in denoisers:
-        network.arithmetic = PRECISIONS[precision]
-    try:
-        yield
-    finally:
-        for network, arithmetic in zip(denoisers, before, strict=True):
-            network.arithmetic = arithmetic
 
 
 def _watched(actor: Actor) -> Iterator[tuple[str, object, str]]:
@@ -159,7 +152,8 @@ def _error(performance: Performance, exact: Performance) -> dict[str, float]:
     return {"body": relative(performance.pose, exact.pose), "face": relative(performance.face, exact.face)}
 
 
-def _peak_memory(device: torch.device) -> float | None:
+def peak_memory(device: torch.device) -> float | None:
+    """MiB that the process, or on CUDA the device, held at most; None where the system does not say."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if find_spec("resource") is None:  # Windows

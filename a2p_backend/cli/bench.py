@@ -1,20 +1,38 @@
-"""`a2p bench`: how fast it is here, and where the time goes."""
+"""`a2p bench`: how fast and how exact it is here, and where the time goes."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from a2p_backend.cli.console import console, loading
+from a2p_backend.cli.console import StageBars, console, loading
 from a2p_backend.cli.source import DeviceOption
-from a2p_backend.wire.settings import DEFAULT_ACTOR, DEFAULT_PRESET, GenerateSettings
-from kinematics.errors import A2PError
+from a2p_backend.wire.settings import DEFAULT_ACTOR, DEFAULT_PRESET, PRECISIONS, GenerateSettings
 
 if TYPE_CHECKING:
+    import torch
+
+    from a2p_backend.bench.length import LengthReport
     from a2p_backend.bench.motion import MotionReport
+    from a2p_backend.bench.steps import StepsReport
+
+CONVERSATION = Path(__file__).parents[1] / "assets" / "conversation.flac"
+
+ActorOption = Annotated[str, typer.Option(help="Whose networks.")]
+ClipOption = Annotated[
+    Path | None, typer.Option(help="A recording. Default: the conversation that comes with a2p.")
+]
+PresetOption = Annotated[str, typer.Option(help="Steps and solver; see `a2p generate`.")]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(help=f"Of the denoisers' products: {' or '.join(PRECISIONS)}. Default: the preset's."),
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; by default one a core.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed and exactness on this machine.")
 
@@ -31,40 +49,95 @@ def motion(
     ] = False,
     actor: Annotated[str, typer.Option(help="Otherwise: whose networks.")] = DEFAULT_ACTOR,
     seconds: Annotated[int, typer.Option(min=1, help="Length of the clip.")] = 20,
-    preset: Annotated[str, typer.Option(help="Steps and solver; see `a2p generate`.")] = DEFAULT_PRESET,
+    preset: PresetOption = DEFAULT_PRESET,
     steps: Annotated[int | None, typer.Option(help="Denoiser steps, where not the preset's.")] = None,
-    precision: Annotated[str, typer.Option(help="Of the denoisers' products: fp32 or bf16.")] = "fp32",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Processor threads; by default one a core.")
-    ] = None,
+    precision: PrecisionOption = None,
+    threads: ThreadsOption = None,
     device: DeviceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Perform a clip of noise and say where the time goes."""
-    settings = GenerateSettings(actor=actor, preset=preset, steps=steps)
+    settings = GenerateSettings(actor=actor, preset=preset, steps=steps, precision=precision)
     with loading("Loading the networks"):
-        import torch
-
-        from a2p_backend.actors.actor import default_device, load_actor
-        from a2p_backend.bench.motion import PRECISIONS, measure
+        from a2p_backend.actors.actor import load_actor
+        from a2p_backend.bench.motion import measure
         from a2p_backend.bench.released_sizes import released_sizes_actor
 
-        if precision not in PRECISIONS:
-            raise A2PError(f"precision is {precision!r}: choose one of {', '.join(PRECISIONS)}.")
-        if threads is not None:
-            torch.set_num_threads(threads)
-        where = torch.device(device) if device else default_device()
+        where = _prepared(device, threads)
         performer = released_sizes_actor(where) if released else load_actor(actor, where)
     with loading(f"Performing {seconds} s"):
-        report = measure(performer, seconds, settings, precision, released=released)
+        report = measure(performer, seconds, settings, released=released)
+    _show(_motion_lines(report), report, as_json)
+
+
+@app.command()
+def steps(
+    actor: ActorOption = DEFAULT_ACTOR,
+    clip: ClipOption = None,
+    takes: Annotated[int, typer.Option(min=1, help="How many, each of its own noise.")] = 3,
+    precision: PrecisionOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how near few steps come to DDIM's 1000, from the same noise."""
+    settings = GenerateSettings(actor=actor, precision=precision)
+    with loading("Loading the networks"):
+        from a2p_backend.actors.actor import load_actor
+        from a2p_backend.audio.clip import load_clip
+        from a2p_backend.bench.steps import measure_steps
+
+        performer = load_actor(actor, _prepared(device, threads))
+        recording = load_clip(clip or CONVERSATION)
+    with StageBars() as bars:
+        report = measure_steps(performer, recording, settings, takes, bars)
+    _show(_steps_lines(report), report, as_json)
+
+
+@app.command()
+def length(
+    actor: ActorOption = DEFAULT_ACTOR,
+    clip: ClipOption = None,
+    seconds: Annotated[int, typer.Option(min=21, max=600, help="The clip is repeated for so long.")] = 600,
+    preset: PresetOption = DEFAULT_PRESET,
+    threads: ThreadsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Perform a long clip: its memory, and how fast the motion is where windows meet."""
+    settings = GenerateSettings(actor=actor, preset=preset)
+    with loading("Loading the networks"):
+        from a2p_backend.actors.actor import load_actor
+        from a2p_backend.audio.clip import load_clip
+        from a2p_backend.bench.length import measure_length, repeated
+
+        performer = load_actor(actor, _prepared(device, threads))
+        recording = repeated(load_clip(clip or CONVERSATION), seconds)
+    with loading(f"Performing {seconds} s"):
+        report = measure_length(performer, recording, settings)
+    _show(_length_lines(report), report, as_json)
+
+
+def _prepared(device: str | None, threads: int | None) -> torch.device:
+    """The device that is asked for, with so many threads."""
+    import torch
+
+    from a2p_backend.actors.actor import default_device
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.device(device) if device else default_device()
+
+
+def _show(lines: list[str], report: MotionReport | StepsReport | LengthReport, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), indent=2))
-    else:
-        for line in _lines(report):
-            console.print(line, markup=False)
+        return
+    for line in lines:
+        console.print(line, markup=False)
 
 
-def _lines(report: MotionReport) -> list[str]:
+def _motion_lines(report: MotionReport) -> list[str]:
     lines = [
         f"{report.actor}, {report.clip_seconds} s, {report.steps} steps of order {report.solver_order}, "
         f"{report.precision}, {report.device}, {report.threads} threads, torch {report.versions['torch']}"
@@ -79,4 +152,33 @@ def _lines(report: MotionReport) -> list[str]:
         lines.append(f"{'original':<8}{report.original:9.0f} s   {report.times_faster:.0f} times as long")
     for part, error in (report.error or {}).items():
         lines.append(f"{part:<8}{100 * error:9.2f} % from fp32 (rms)")
+    return lines
+
+
+def _steps_lines(report: StepsReport) -> list[str]:
+    """The curve as a table, with a bar as long as the farther of body and face."""
+    farthest = max(max(point.body, point.face) for point in report.curve)
+    lines = [
+        f"{report.actor}, {report.clip}, {report.clip_seconds:.0f} s, {report.takes} takes: "
+        "distance from DDIM's 1000 steps, in % of the motion (rms)",
+        f"{'solver':<8}{'steps':>6}{'body':>8}{'face':>8}",
+    ]
+    for point in report.curve:
+        bar = "█" * max(round(40 * max(point.body, point.face) / farthest), 1)
+        lines.append(
+            f"{point.solver:<8}{point.steps:>6}{100 * point.body:>8.2f}{100 * point.face:>8.2f}  {bar}"
+        )
+    return [*lines, f"As near as DDIM's 100, and so is all above: {report.enough or 'none of these'}."]
+
+
+def _length_lines(report: LengthReport) -> list[str]:
+    lines = [
+        f"{report.actor}, {report.clip_seconds:.0f} s in {report.windows} windows, {report.steps} steps: "
+        f"{report.total:.0f} s of work"
+    ]
+    if report.peak_memory is not None:
+        lines.append(f"{'memory':<18}{report.peak_memory:9.0f} MiB at most")
+    lines.append(f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}")
+    for name, speeds in report.speeds.items():
+        lines.append(f"{name:<18}{speeds.at_borders:9.3f}{speeds.elsewhere:11.3f}")
     return lines

@@ -23,7 +23,14 @@ from a2p_backend.wire.client import Client, Job, read_clip
 from a2p_backend.wire.edit import KEEPABLE, UNEDITED, Edit, FrameRange, read_guide
 from a2p_backend.wire.performance import FPS, Performance, load_take, save_take
 from a2p_backend.wire.progress import OnProgress
-from a2p_backend.wire.settings import DEFAULT_ACTOR, DEFAULT_PRESET, MAX_SEED, PRESETS, GenerateSettings
+from a2p_backend.wire.settings import (
+    DEFAULT_ACTOR,
+    DEFAULT_PRESET,
+    MAX_SEED,
+    PRECISIONS,
+    PRESETS,
+    GenerateSettings,
+)
 from kinematics.errors import A2PError
 
 if TYPE_CHECKING:
@@ -44,6 +51,12 @@ def generate(
     ] = 1,
     preset: Annotated[str, typer.Option(help=f"Time for exactness: {', '.join(PRESETS)}.")] = DEFAULT_PRESET,
     steps: Annotated[int | None, typer.Option(help="Denoiser steps. Default: the preset's.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Of the denoisers' products: {' or '.join(PRECISIONS)}; half is faster. Default: by preset."
+        ),
+    ] = None,
     face_guidance: Annotated[float | None, typer.Option(help="Default: the actor's own.")] = None,
     body_guidance: Annotated[float | None, typer.Option(help="Default: the actor's own.")] = None,
     top_p: Annotated[
@@ -76,7 +89,9 @@ def generate(
     device: DeviceOption = None,
 ) -> None:
     """Perform a recording and write the take."""
-    settings = GenerateSettings(actor, seed, preset, steps, face_guidance, body_guidance, top_p)
+    settings = GenerateSettings(
+        actor, seed, preset, steps, face_guidance, body_guidance, top_p, precision=precision
+    )
     if start is not None and strength == 1 and not (lock or lock_body or lock_face or keep):
         raise A2PError("--from alone changes nothing: say what stays of it by --strength, --lock or --keep.")
     if seed + takes - 1 > MAX_SEED:

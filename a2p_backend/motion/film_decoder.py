@@ -104,15 +104,32 @@ class Attention(nn.Module):
         """
         shares = self._project(queries, 0).chunk(len(memories))
         attended = [
-            functional.scaled_dot_product_attention(
-                share,
-                *memory.shared_by(len(share)),
-                is_causal=causal,
-                dropout_p=self.dropout if self.training else 0.0,
-            ).transpose(1, 2)
+            self._attend(share, memory.shared_by(len(share)), causal).transpose(1, 2)
             for share, memory in zip(shares, memories, strict=True)
         ]
         return self.out_proj(torch.cat(attended).flatten(-2))
+
+    def _attend(self, queries: Tensor, memory: KeyValue, causal: bool) -> Tensor:
+        by_heads = queries.dtype == torch.bfloat16 and queries.device.type == "cpu"
+        if by_heads and not (causal or torch.is_grad_enabled()):
+            return attend_by_heads(queries, memory)
+        dropout = self.dropout if self.training else 0.0
+        return functional.scaled_dot_product_attention(queries, *memory, is_causal=causal, dropout_p=dropout)
+
+
+def attend_by_heads(queries: Tensor, memory: KeyValue) -> Tensor:
+    """Attention of queries (B, heads, T, D) to a memory, one head at a time, without gradients.
+
+    In bfloat16 on a CPU this takes half the time of torch's fused kernel, which multiplies as slowly as in
+    single precision where the processor has no matrix unit. A head's scores stay in its cache.
+    """
+    attended = torch.empty_like(queries)
+    scaled = queries * queries.shape[-1] ** -0.5
+    for row, keys, values, out in zip(scaled, *memory, attended, strict=True):
+        for head in range(len(row)):
+            scores = row[head] @ keys[head].T
+            torch.mm(scores.softmax(dim=-1), values[head], out=out[head])
+    return attended
 
 
 class FiLM(nn.Module):

@@ -273,8 +273,11 @@ class FiLMTransformer(nn.Module):
         return Conditions(hidden, tuple(memory.with_room(_TIME_TOKENS) for memory in audio), guide, null)
 
     def _denoise(self, x: Tensor, steps: Tensor, branches: tuple[Conditions, ...]) -> Tensor:
-        """The clean motion (branches * B, T, features) of noisy x under each of several conditions."""
-        if (steps == steps[0]).all():
+        """The clean motion (branches * B, T, features) of noisy x under each of several conditions.
+
+        steps: (B,), or (1,) for all clips alike.
+        """
+        if len(steps) > 1 and (steps == steps[0]).all():
             steps = steps[:1]  # one row of time tokens for all clips, and for a null row that they share
         time = self.time_mlp(steps)
         time_cond = self.to_time_cond(time).expand(len(x), -1)

@@ -13,6 +13,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from a2p_backend.motion.cuda_graph import Graphed
 from a2p_backend.motion.film_transformer import Conditions, FiLMTransformer
 from a2p_backend.motion.sampler import Denoiser
 from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, WindowBatch, equal_batches, joint_denoiser
@@ -51,10 +52,14 @@ def windowed_denoiser(
             nulls[lengths] = network.null_conditions(*lengths)
         conditions = partial(network.conditions_of_tokens, audio, poses, nulls[lengths])
         size = conditions_size(network, audio)
-        if size <= budget:
+        is_kept = size <= budget
+        if is_kept:
             budget -= size
             conditions = cache(conditions)
-        batches.append(WindowBatch(batch, _guided(network, conditions, scale)))
+        denoise = _guided(network, conditions, scale)
+        if is_kept and audio.is_cuda:
+            denoise = Graphed(denoise)
+        batches.append(WindowBatch(batch, denoise))
     return joint_denoiser(batches, cancelled)
 
 
@@ -64,7 +69,8 @@ def conditions_size(network: FiLMTransformer, tokens: Tensor) -> int:
 
 
 def _guided(network: FiLMTransformer, conditions: Callable[[], Conditions], scale: float) -> Denoiser:
-    return lambda x, steps: network.guided(x, steps, conditions(), scale)
+    # All windows are at one step: a single row says so without a look at the others.
+    return lambda x, steps: network.guided(x, steps[:1], conditions(), scale)
 
 
 def _guide_of(windows: Sequence[Window], guide: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ def test_settings_round_trip_through_json_objects() -> None:
         {"actor": None},
         {"preset": "fast"},
         {"speaker": ["left"]},
+        {"precision": "fp8"},
         {"colour": "red"},
     ],
 )
@@ -50,13 +51,15 @@ def test_odd_sized_plate_is_refused() -> None:
 
 def test_actor_fills_in_only_what_was_left_open() -> None:
     resolved = GenerateSettings(face_guidance=0.0).resolved(face_guidance=4.0, body_guidance=3.0)
-    assert resolved == GenerateSettings(steps=15, face_guidance=0.0, body_guidance=3.0)
+    assert resolved == GenerateSettings(
+        steps=PRESETS["standard"].steps, precision="half", face_guidance=0.0, body_guidance=3.0
+    )
 
 
 def test_steps_of_ones_own_go_with_the_presets_solver() -> None:
     assert GenerateSettings().solver == PRESETS["standard"]
-    assert GenerateSettings(preset="draft", steps=11).solver == Preset(11, order=2)
-    assert GenerateSettings(preset="reference", steps=11).solver == Preset(11, order=1)
+    assert GenerateSettings(preset="draft", steps=11).solver == Preset(11, order=2, precision="half")
+    assert GenerateSettings(preset="reference", steps=11).solver == Preset(11, order=1, precision="full")
 
 
 CAMERA = {
