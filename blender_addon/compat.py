@@ -33,6 +33,11 @@ def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:
         animation.action_slot = slot
 
 
+def has_operator(group: str, name: str) -> bool:
+    """Whether this Blender has the operator bpy.ops.`group`.`name`."""
+    return name in dir(getattr(bpy.ops, group))
+
+
 def playing(owner: bpy.types.ID) -> tuple[bpy.types.Action | None, str]:
     """The Action that `owner` plays, and its slot's identifier ("" before Blender 4.4)."""
     animation = owner.animation_data
@@ -50,6 +55,36 @@ def play(owner: bpy.types.ID, action: bpy.types.Action | None, slot: str) -> Non
         found = next((one for one in action.slots if one.identifier == slot), None)
         if found is not None:
             animation.action_slot = found
+
+
+def slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> str:
+    """The identifier of the slot through which `owner` plays an action of ours; "" before Blender 4.4."""
+    if not hasattr(action, "slots"):
+        return ""
+    fitting = [
+        slot.identifier for slot in action.slots if slot.target_id_type in (owner.id_type, "UNSPECIFIED")
+    ]
+    return fitting[0] if fitting else ""
+
+
+def online_access() -> bool:
+    """Whether the user lets add-ons use the network (a setting from Blender 4.2 on)."""
+    return getattr(bpy.app, "online_access", True)
+
+
+def curves_played(action: bpy.types.Action, slot: str) -> Any:
+    """The F-curves, a collection, that the slot of that identifier plays; empty where there are none."""
+    if not hasattr(action, "slots"):
+        return action.fcurves
+    found = next((one for one in action.slots if one.identifier == slot), None)
+    bags = [strip.channelbag(found) for layer in action.layers for strip in layer.strips] if found else []
+    return next((bag.fcurves for bag in bags if bag is not None), ())
+
+
+def selected_bones(armature: bpy.types.Object) -> set[str]:
+    """Names of the bones that are selected for posing."""
+    bones = armature.pose.bones
+    return {bone.name for bone in bones if (bone if hasattr(bone, "select") else bone.bone).select}
 
 
 def sound_strips(scene: bpy.types.Scene) -> Any:

@@ -21,8 +21,11 @@ class A2P_OT_generate(ClipProperties, GenerationProperties, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             clip = chosen_path(self.clip, "a recording")
-            order = Order(clip, settings_of(self), Placement(self.first_frame, self.with_mesh))
-            jobs.start(f"Generating {order.label}", generating(order))
+            placement = Placement(self.first_frame, self.with_mesh, reuse_rig=not self.new_rig)
+            partner = (self.partner_actor or self.actor) if self.with_partner else None
+            order = Order(clip, settings_of(self, self.speaker), placement)
+            for each in order.multiplied(self.takes, partner):
+                jobs.start(f"Generating {each.label}", generating(each))
             return {"FINISHED"}
         return {"CANCELLED"}
 

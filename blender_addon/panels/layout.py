@@ -37,3 +37,10 @@ def hand_over(button: Any, source: Any, names: Any) -> None:
     """Give an operator's button the settings of the panel."""
     for name in names:
         setattr(button, name, getattr(source, name))
+
+
+def hint(layout: bpy.types.UILayout, text: str) -> None:
+    """What to do first, where a section has nothing to show."""
+    row = layout.row()
+    row.active = False
+    row.label(text=text, icon="INFO")

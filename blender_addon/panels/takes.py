@@ -1,27 +1,89 @@
-"""The takes in the file."""
+"""The takes in the file: click one to play it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
+from a2p_backend.wire.performance import FPS
+
 from ..scene import takes
-from .layout import Sidebar
+from .layout import Sidebar, hint
+
+
+class A2P_UL_takes(bpy.types.UIList):
+    """Those of the file's Actions that are takes."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: bpy.types.Action,
+        icon: int,
+        active_data: Any,
+        active_property: str,
+        index: int,
+        flag: int,
+    ) -> None:
+        row = layout.row(align=True)
+        row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
+        row.prop(item, "name", text="", emboss=False)
+        length = row.row()
+        length.alignment = "RIGHT"
+        length.label(text=f"{takes.frame_count(item) / FPS:.1f} s")
+
+    def filter_items(
+        self, context: bpy.types.Context, data: Any, property: str
+    ) -> tuple[list[int], list[int]]:
+        actions = getattr(data, property)
+        wanted = self.filter_name.lower()
+        shown = [takes.is_take(action) and wanted in action.name.lower() for action in actions]
+        return [self.bitflag_filter_item if show else 0 for show in shown], []
 
 
 class A2P_PT_takes(Sidebar, bpy.types.Panel):
     bl_label = "Takes"
 
     def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.a2p.takes
+        layout = self.layout
+        row = layout.row()
+        row.template_list("A2P_UL_takes", "", bpy.data, "actions", settings, "index", rows=4)
+        side = row.column(align=True)
+        side.operator("a2p.import_take", text="", icon="IMPORT")
+        side.operator("a2p.export_take", text="", icon="EXPORT")
+        side.separator()
+        side.operator("a2p.delete_take", text="", icon="TRASH")
         rig = takes.find_rig(context)
         if rig is None:
-            self.layout.label(text="Generate a take first", icon="INFO")
+            hint(layout, "Generate a take first")
             return
-        action = rig.animation_data.action
-        first, last = action.frame_range
-        column = self.layout.column(align=True)
-        column.label(text=action.name, icon="ACTION")
-        column.label(text=rig.name, icon="ARMATURE_DATA")
-        column.label(text=f"Frames {first:.0f} to {last:.0f}", icon="PREVIEW_RANGE")
+        layout.operator("a2p.compare_takes", text=_compare_label(settings.previous), icon="FILE_REFRESH")
+        _draw_details(layout, rig)
 
 
-CLASSES = (A2P_PT_takes,)
+def _compare_label(other: bpy.types.Action | None) -> str:
+    return f"A/B with {other.name}" if takes.is_take(other) else "A/B"
+
+
+def _draw_details(layout: bpy.types.UILayout, rig: bpy.types.Object) -> None:
+    """What made the take that plays."""
+    action = rig.animation_data.action
+    header = takes.header(action)
+    first, last = action.frame_range
+    grid = layout.column(align=True)
+    grid.scale_y = 0.85
+    for name, value in (
+        ("Seed", header.get("seed", "")),
+        ("Actor", header.get("actor", "")),
+        ("Rig", rig.name),
+        ("Frames", f"{first:.0f} to {last:.0f}"),
+    ):
+        split = grid.split(factor=0.35)
+        split.label(text=name)
+        split.label(text=str(value))
+
+
+CLASSES = (A2P_UL_takes, A2P_PT_takes)

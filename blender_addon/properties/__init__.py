@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import clip, performance, plate
+from . import clip, performance, plate, takes
 
 
 class A2PSceneSettings(bpy.types.PropertyGroup):
@@ -12,17 +12,20 @@ class A2PSceneSettings(bpy.types.PropertyGroup):
 
     clip: bpy.props.PointerProperty(type=clip.A2PClipSettings)
     performance: bpy.props.PointerProperty(type=performance.A2PPerformanceSettings)
+    takes: bpy.props.PointerProperty(type=takes.A2PTakesSettings)
     plate: bpy.props.PointerProperty(type=plate.A2PPlateSettings)
 
 
-CLASSES = (*clip.CLASSES, *performance.CLASSES, *plate.CLASSES, A2PSceneSettings)
+CLASSES = (*clip.CLASSES, *performance.CLASSES, *takes.CLASSES, *plate.CLASSES, A2PSceneSettings)
 
 
 def attach() -> None:
     """Give Blender's data-blocks our properties."""
     bpy.types.Scene.a2p = bpy.props.PointerProperty(type=A2PSceneSettings)
+    bpy.types.Action.a2p = bpy.props.PointerProperty(type=takes.A2PTake)
 
 
 def detach() -> None:
     """Take them away again; what they hold stays in the file."""
+    del bpy.types.Action.a2p
     del bpy.types.Scene.a2p

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from a2p_backend.wire.settings import GenerateSettings
+
+from .performance import suggest_actors
+
 
 class ClipProperties:
     """The recording: the same settings in the panel and for the operator."""
@@ -13,10 +17,37 @@ class ClipProperties:
         description="The recording: WAV, FLAC, MP3 or any other format of libsndfile, up to 10 minutes",
         subtype="FILE_PATH",
     )
+    speaker: bpy.props.EnumProperty(
+        name="Actor On",
+        description="The channel on which the actor is heard; the partner is on the other",
+        items=(
+            ("left", "Left", "The actor is on the left channel, the partner on the right"),
+            ("right", "Right", "The actor is on the right channel, the partner on the left"),
+        ),
+        default=GenerateSettings.speaker,
+    )
+    with_partner: bpy.props.BoolProperty(
+        name="Partner Too",
+        description="Also perform the person on the other channel, on a rig that stands opposite",
+    )
+    partner_actor: bpy.props.StringProperty(
+        name="Partner",
+        description="Who performs the partner; empty: the actor",
+        search=suggest_actors,
+    )
 
 
 class A2PClipSettings(ClipProperties, bpy.types.PropertyGroup):
     """The Clip section's settings, kept in the .blend."""
+
+    source: bpy.props.EnumProperty(
+        name="Source",
+        description="Where the recording comes from",
+        items=(
+            ("file", "File", "A sound file"),
+            ("strip", "Strip", "The active sound strip of the sequencer, as it is trimmed"),
+        ),
+    )
 
 
 CLASSES = (A2PClipSettings,)

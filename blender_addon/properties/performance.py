@@ -43,6 +43,14 @@ class GenerationProperties:
         min=0,
         max=MAX_SEED,
     )
+    takes: bpy.props.IntProperty(
+        name="Takes",
+        description="How many takes, of this seed and the ones after it; each is a job of its own",
+        default=1,
+        min=1,
+        soft_max=8,
+        max=50,
+    )
     preset: bpy.props.EnumProperty(
         name="Quality",
         description="How many steps the motion is worked out in",
@@ -89,10 +97,14 @@ class GenerationProperties:
         description="Also make the actor's body as a mesh that follows the rig",
         default=True,
     )
+    new_rig: bpy.props.BoolProperty(
+        name="New Rig",
+        description="Build a rig for this take alone, even if the scene has one of this actor",
+    )
 
 
-def settings_of(source: GenerationProperties) -> GenerateSettings:
-    """Settings from an operator or a panel's properties. Raises A2PError."""
+def settings_of(source: GenerationProperties, speaker: str) -> GenerateSettings:
+    """Settings from an operator or a panel's properties, heard on this channel. Raises A2PError."""
     return GenerateSettings(
         actor=source.actor,
         seed=source.seed,
@@ -101,6 +113,7 @@ def settings_of(source: GenerationProperties) -> GenerateSettings:
         face_guidance=None if source.face_guidance < 0.0 else _as_typed(source.face_guidance),
         body_guidance=None if source.body_guidance < 0.0 else _as_typed(source.body_guidance),
         top_p=_as_typed(source.top_p),
+        speaker=speaker,
     )
 
 

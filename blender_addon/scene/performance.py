@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,47 +17,81 @@ from .. import compat
 from . import armature as armatures
 from . import face, keyframes, sound, takes, transaction
 
+_PARTNER_DISTANCE = 1.6
+"""Metres between two people who talk."""
+
 
 @dataclass(frozen=True)
 class Placement:
     """How a performance enters the scene.
 
     first_frame: where the take begins. with_mesh: also make the actor's skinned mesh. face_names: what the
-    first face codes are called; empty where an actor's codes have no names.
+    first face codes are called; empty where an actor's codes have no names. reuse_rig: play the take on the
+    rig that the scene has for this person, if it has one. opposite: a new rig faces whoever stands at the
+    origin, as a partner does. with_sound: also make a sound strip of the clip.
     """
 
     first_frame: int = 1
     with_mesh: bool = True
     face_names: tuple[str, ...] = ()
+    reuse_rig: bool = False
+    opposite: bool = False
+    with_sound: bool = True
 
 
 def place_performance(
     scene: bpy.types.Scene, body: Body, performance: Performance, clip: Path, placement: Placement
 ) -> bpy.types.Object:
-    """Build the rig in `scene`, playing a new Action; returns the armature. On an error nothing new stays."""
-    with transaction.all_or_nothing(scene):
-        name = f"A2P {performance.actor}"
-        rig = armatures.build_armature(bone_rest(body), name)
-        face.add_face_properties(rig, placement.face_names)
-        members = [rig]
-        if placement.with_mesh:
-            mesh = armatures.build_body_mesh(body, rig, f"{name} body")
-            members += [mesh] if mesh else []
+    """Have a rig in `scene` play the performance as a new Action; returns it. An error leaves nothing."""
+    rig = takes.rig_for(scene, performance) if placement.reuse_rig else None
+    before = compat.playing(rig) if rig is not None else (None, "")
+    try:
+        with transaction.all_or_nothing(scene):
+            if rig is None:
+                new = _build_rig(body, performance, placement)
+                _key_take(new[0], body, performance, clip, placement)
+            else:
+                new = []
+                _key_take(rig, body, performance, clip, placement)
+            if placement.with_sound:
+                sound.add_sound_strip(scene, clip, placement.first_frame)
+            for member in new:
+                scene.collection.objects.link(member)
+                member.select_set(False)
+            _set_timing(scene, performance, placement.first_frame)
+    except BaseException:
+        if rig is not None:
+            compat.play(rig, *before)
+        raise
+    if rig is not None and takes.is_take(before[0]):
+        scene.a2p.takes.previous = before[0]
+    return rig or new[0]
 
-        action = bpy.data.actions.new(takes.take_name(performance))
-        action.use_fake_user = True
-        motion = bone_motion(body, place_on_stage(body, performance.pose))
-        with compat.curves_of(action, rig) as curves:
-            keyframes.key_bones(curves, motion, placement.first_frame)
-            face.key_face(curves, performance.face, placement.face_names, placement.first_frame)
-        takes.attach_performance(action, performance, clip)
 
-        sound.add_sound_strip(scene, clip, placement.first_frame)
-        for member in members:
-            scene.collection.objects.link(member)
-            member.select_set(False)
-        _set_timing(scene, performance, placement.first_frame)
-    return rig
+def _build_rig(body: Body, performance: Performance, placement: Placement) -> list[bpy.types.Object]:
+    """The armature, then its mesh if there is to be one; linked nowhere yet."""
+    name = f"A2P {performance.actor}"
+    rig = armatures.build_armature(bone_rest(body), name)
+    takes.mark_rig(rig, performance)
+    face.add_face_properties(rig, placement.face_names)
+    if placement.opposite:
+        rig.location.y = -_PARTNER_DISTANCE
+        rig.rotation_euler.z = math.pi
+    mesh = armatures.build_body_mesh(body, rig, f"{name} body") if placement.with_mesh else None
+    return [rig, mesh] if mesh else [rig]
+
+
+def _key_take(
+    rig: bpy.types.Object, body: Body, performance: Performance, clip: Path, placement: Placement
+) -> None:
+    action = bpy.data.actions.new(takes.take_name(performance))
+    action.use_fake_user = True
+    motion = bone_motion(body, place_on_stage(body, performance.pose))
+    names = tuple(name for name in placement.face_names if name in rig)
+    with compat.curves_of(action, rig) as curves:
+        keyframes.key_bones(curves, motion, placement.first_frame)
+        face.key_face(curves, performance.face, names, placement.first_frame)
+    takes.attach_performance(action, performance, clip)
 
 
 def _set_timing(scene: bpy.types.Scene, performance: Performance, first_frame: int) -> None:

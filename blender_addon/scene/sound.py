@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import aud
 import bpy
@@ -26,7 +27,17 @@ def require_playable(clip: Path) -> None:
 
 
 def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> None:
-    """Play `clip`, where it lies, from `first_frame`, in a channel of the sequencer above all others."""
+    """Play `clip`, where it lies, from `first_frame`, in a channel of the sequencer above all others.
+
+    Where it is played from that frame on already, nothing is added.
+    """
     strips = compat.sound_strips(scene)
+    if any(_plays(strip, clip, first_frame) for strip in strips):
+        return
     channel = 1 + max((strip.channel for strip in strips), default=0)
     strips.new_sound(clip.stem, compat.library_path(clip), channel, first_frame)
+
+
+def _plays(strip: Any, clip: Path, first_frame: int) -> bool:
+    same_start = strip.type == "SOUND" and strip.frame_start == first_frame and not strip.mute
+    return same_start and Path(bpy.path.abspath(strip.sound.filepath)) == clip

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -15,7 +17,10 @@ import numpy as np
 from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from kinematics.errors import A2PError
 
+from .. import compat
+
 _KEY = "a2p_take"
+_RIG_KEY = "a2p_rig"
 _LONGEST_NAME = 63
 """Bytes of a data-block's name before Blender 5.0."""
 
@@ -64,6 +69,68 @@ def is_take(action: bpy.types.Action | None) -> bool:
     return action is not None and _KEY in action
 
 
+def header(action: bpy.types.Action) -> dict[str, Any]:
+    """What made a take: `Performance.header`; empty where that cannot be read any more."""
+    try:
+        found = json.loads(action[_KEY]["header"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def frame_count(action: bpy.types.Action) -> int:
+    """How many frames the take spans."""
+    first, last = action.frame_range
+    return round(last - first) + 1
+
+
+def starred() -> list[bpy.types.Action]:
+    """The takes that the user gave a star."""
+    return [action for action in bpy.data.actions if is_take(action) and action.a2p.star]
+
+
+def mark_rig(rig: bpy.types.Object, performance: Performance) -> None:
+    """Remember whose rig it is, so that the same person's next take plays on it."""
+    rig[_RIG_KEY] = _identity(performance.header())
+
+
+def rig_for(scene: bpy.types.Scene, performance: Performance) -> bpy.types.Object | None:
+    """The rig that was built in this scene for the same person: actor and channel; the newest of several."""
+    identity = _identity(performance.header())
+    rigs = [
+        member
+        for member in scene.objects
+        if member.type == "ARMATURE" and member.get(_RIG_KEY) == identity and member.library is None
+    ]
+    return rigs[-1] if rigs else None
+
+
+def audition(context: bpy.types.Context, action: bpy.types.Action) -> None:
+    """Play a take on its person's rig, and remember the one before for A/B. Raises A2PError."""
+    if not is_take(action):
+        return
+    rig = _rig_of_take(context, action)
+    before, _ = compat.playing(rig)
+    if before == action:
+        return
+    compat.play(rig, action, compat.slot_for(action, rig))
+    if is_take(before):
+        context.scene.a2p.takes.previous = before
+
+
+def remove(context: bpy.types.Context, action: bpy.types.Action) -> None:
+    """Delete a take; a rig that plays it plays the same person's nearest other one."""
+    others = [
+        other
+        for other in bpy.data.actions
+        if other != action and is_take(other) and _identity(header(other)) == _identity(header(action))
+    ]
+    for rig in [member for member in context.scene.objects if _plays(member, action)]:
+        other = others[-1] if others else None
+        compat.play(rig, other, compat.slot_for(other, rig) if other is not None else "")
+    bpy.data.actions.remove(action)
+
+
 def find_rig(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature to work on: the active one if it plays a take, else the newest in the scene that does."""
     if context.object is not None and _plays_take(context.object):
@@ -72,6 +139,35 @@ def find_rig(context: bpy.types.Context) -> bpy.types.Object | None:
     return rigs[-1] if rigs else None
 
 
+def require_rig(context: bpy.types.Context) -> bpy.types.Object:
+    """As `find_rig`. Raises A2PError where there is none."""
+    rig = find_rig(context)
+    if rig is None:
+        raise A2PError("No rig of this scene plays a take: generate one first.")
+    return rig
+
+
+def _rig_of_take(context: bpy.types.Context, action: bpy.types.Action) -> bpy.types.Object:
+    made_by = header(action)
+    identity = _identity(made_by)
+    chosen = find_rig(context)
+    rigs = [member for member in context.scene.objects if member.get(_RIG_KEY) == identity]
+    if chosen in rigs:
+        return chosen
+    if rigs:
+        return rigs[-1]
+    raise A2PError(f"No rig of this scene is {identity}'s: generate a take with that actor first.")
+
+
+def _identity(header: Mapping[str, Any]) -> str:
+    """Who performs, from a performance's header: the actor, and the channel if it is not the left."""
+    speaker = header.get("settings", {}).get("speaker", "left")
+    return f"{header.get('actor', '')}" + ("" if speaker == "left" else f" {speaker}")
+
+
+def _plays(member: bpy.types.Object, action: bpy.types.Action) -> bool:
+    return member.animation_data is not None and member.animation_data.action == action
+
+
 def _plays_take(member: bpy.types.Object) -> bool:
-    animation = member.animation_data
-    return member.type == "ARMATURE" and animation is not None and is_take(animation.action)
+    return member.type == "ARMATURE" and is_take(compat.playing(member)[0])

@@ -31,7 +31,25 @@ class Order:
     @property
     def label(self) -> str:
         """What the user asked for."""
-        return f"{self.clip.stem} seed {self.settings.seed}"
+        who = "" if self.settings.speaker == "left" else f" ({self.settings.speaker} channel)"
+        return f"{self.clip.stem} seed {self.settings.seed}{who}"
+
+    def multiplied(self, takes: int, partner: str | None) -> tuple[Order, ...]:
+        """Takes of consecutive seeds, each also of the partner where one is named. Raises A2PError."""
+        orders = []
+        for number in range(takes):
+            settings = replace(self.settings, seed=self.settings.seed + number)
+            orders.append(replace(self, settings=settings))
+            if partner is not None:
+                other = "right" if settings.speaker == "left" else "left"
+                orders.append(
+                    replace(
+                        self,
+                        settings=replace(settings, actor=partner, speaker=other),
+                        placement=replace(self.placement, opposite=True),
+                    )
+                )
+        return tuple(orders)
 
 
 def generating(order: Order) -> jobs.Steps:
@@ -50,3 +68,17 @@ def generating(order: Order) -> jobs.Steps:
     placement = replace(order.placement, face_names=backend.face_names(order.settings.actor))
     place_performance(bpy.context.scene, body, performance, order.clip, placement)
     return "A2P Generate"
+
+
+def placing(performance: Performance, clip: Path | None, placement: Placement) -> jobs.Steps:
+    """Place a performance that is there already; the backend tells the actor's body. clip: its recording."""
+
+    def talk(line: Line, client: Client) -> Body:
+        return line.follow(client.ask_body(performance.actor))
+
+    yield from backend.reaching()
+    body = yield from talking(preferences.endpoint_path(), talk)
+    yield from jobs.until_undoable()
+    placement = replace(placement, face_names=backend.face_names(performance.actor))
+    place_performance(bpy.context.scene, body, performance, clip or Path(performance.clip_name), placement)
+    return "A2P Import Take"

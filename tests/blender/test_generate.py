@@ -11,6 +11,7 @@ bpy = pytest.importorskip("bpy")
 import blender_addon  # noqa: E402
 from a2p_backend.wire.progress import Progress  # noqa: E402
 from blender_addon import backend, jobs  # noqa: E402
+from blender_addon.scene import takes  # noqa: E402
 from tests.blender.performances import counts  # noqa: E402
 from tests.server.fakes import FakeService, serving  # noqa: E402
 
@@ -97,6 +98,47 @@ def test_cancel_in_a_window_tells_the_backend(
     assert server.cancelled.acquire(timeout=5.0)
     assert jobs.outcome() == jobs.Outcome("Generating a clip seed 0: cancelled.")
     assert counts() == before
+
+
+def test_jobs_queue_and_each_can_be_taken_back(
+    server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    bpy.ops.a2p.generate(clip=str(clip), takes=3)
+    first, second, third = jobs.running(), *jobs.waiting()
+    assert [job.label[-6:] for job in (first, second, third)] == ["seed 0", "seed 1", "seed 2"]
+    bpy.ops.a2p.cancel(job=second.number)
+    tick_until(lambda: jobs.running() is None and not jobs.waiting())
+    assert {action.name for action in bpy.data.actions} == {"a clip seed 0", "a clip seed 2"}
+    assert [member.type for member in bpy.context.scene.objects].count("ARMATURE") == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_a_conversation_gives_two_people_who_face_each_other(clip: Path) -> None:
+    bpy.ops.a2p.generate(clip=str(clip), with_partner=True, with_mesh=False)
+    actor, partner = bpy.data.objects["A2P default"], bpy.data.objects["A2P default.001"]
+    assert takes.header(partner.animation_data.action)["settings"]["speaker"] == "right"
+    facing = partner.matrix_world.to_3x3() @ actor.matrix_world.to_3x3().inverted()
+    assert facing[1][1] == pytest.approx(-1.0)
+    assert partner.location.y < -1.0
+
+
+def test_a_take_that_comes_during_edit_mode_waits_and_can_be_undone(
+    server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    editing = True
+    monkeypatch.setattr("blender_addon.compat.in_local_undo_mode", lambda: editing)
+    bpy.ops.ed.undo_push(message="before")
+    before = counts()
+    bpy.ops.a2p.generate(clip=str(clip))
+    tick_until(lambda: "edit mode" in jobs.running().progress.stage if jobs.running().progress else False)
+    assert counts() == before
+    editing = False
+    tick_until(lambda: jobs.running() is None)
+    assert "A2P default" in bpy.data.objects
+    bpy.ops.ed.undo()
+    assert "A2P default" not in bpy.data.objects
 
 
 def test_a_job_outlives_the_file_and_undo(

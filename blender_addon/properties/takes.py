@@ -1,0 +1,45 @@
+"""What is remembered of takes: with each Action its star, with each scene which take was heard before."""
+
+from __future__ import annotations
+
+import bpy
+
+from kinematics.errors import A2PError
+
+from ..scene import takes
+
+
+class A2PTake(bpy.types.PropertyGroup):
+    """`action.a2p`, of Actions that are takes."""
+
+    star: bpy.props.BoolProperty(name="Star", description="A take to keep; Export can write all of them")
+
+
+def _played(self: A2PTakesSettings) -> int:
+    rig = takes.find_rig(bpy.context)
+    action = rig.animation_data.action if rig is not None else None
+    return bpy.data.actions.find(action.name) if action is not None else -1
+
+
+def _play(self: A2PTakesSettings, index: int) -> None:
+    """A click in the list: play the take at once."""
+    if not 0 <= index < len(bpy.data.actions):
+        return
+    try:
+        takes.audition(bpy.context, bpy.data.actions[index])
+    except A2PError as error:
+        print(f"a2p: {error}")  # a property has nowhere else to report to
+
+
+class A2PTakesSettings(bpy.types.PropertyGroup):
+    """The Takes section's settings, kept in the .blend."""
+
+    index: bpy.props.IntProperty(
+        name="Take", description="Click to play this take on the rig", get=_played, set=_play
+    )
+    previous: bpy.props.PointerProperty(
+        name="Other Take", description="The take that A/B changes to", type=bpy.types.Action
+    )
+
+
+CLASSES = (A2PTake, A2PTakesSettings)
