@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from kinematics.armature import BoneMotion
 
-_LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
+
+def _number(name: str, item: str) -> int:
+    return bpy.types.Keyframe.bl_rna.properties[name].enum_items[item].value
+
+
+_LINEAR, _BEZIER = _number("interpolation", "LINEAR"), _number("interpolation", "BEZIER")
+_ALIGNED = _number("handle_left_type", "ALIGNED")
 
 
 def key_bones(curves: Any, motion: BoneMotion, first_frame: float) -> None:
@@ -39,6 +45,30 @@ def key_property(
         curve = curves.fcurves.new(path, index=index)
         curve.group = owner_group
         _write_keys(curve, columns[:, index], first_frame)
+
+
+def rewrite_linear(curve: bpy.types.FCurve, values: NDArray[np.floating[Any]], first_frame: float) -> None:
+    """Replace the keys of a curve by one a frame with values (T,)."""
+    curve.keyframe_points.clear()
+    _write_keys(curve, values, first_frame)
+
+
+def rewrite_bezier(
+    curve: bpy.types.FCurve,
+    points: NDArray[np.floating[Any]],
+    left: NDArray[np.floating[Any]],
+    right: NDArray[np.floating[Any]],
+) -> None:
+    """Replace the keys of a curve by Bezier keys with aligned handles; all (K, 2), frame and value."""
+    keys, count = curve.keyframe_points, len(points)
+    keys.clear()
+    keys.add(count)
+    keys.foreach_set("interpolation", np.full(count, _BEZIER, np.int32))
+    for side in ("handle_left_type", "handle_right_type"):
+        keys.foreach_set(side, np.full(count, _ALIGNED, np.int32))
+    for name, values in (("co", points), ("handle_left", left), ("handle_right", right)):
+        keys.foreach_set(name, values.astype(np.float32).ravel())
+    curve.update()
 
 
 def _write_keys(curve: bpy.types.FCurve, values: NDArray[np.floating[Any]], first_frame: float) -> None:

@@ -15,7 +15,7 @@ def turning(frames: int = 200) -> np.ndarray:
     return rotation * np.where(np.arange(frames) % 3 == 0, -1.0, 1.0)[:, None]
 
 
-@pytest.mark.parametrize("mode", ["QUATERNION", *EULER_ORDERS])
+@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", *EULER_ORDERS])
 def test_what_is_keyed_reads_back(mode):
     rotation = turning()
     curves = rotation_channels(np.roll(rotation, 1, axis=-1), mode)[1]
