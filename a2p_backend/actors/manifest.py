@@ -9,6 +9,7 @@ guide.safetensors       guide transformer
 codec.safetensors       residual VQ codec of the guide poses
 body.safetensors        body denoiser
 skeleton.npz            the actor's own body, unless `body` says "default"
+avatar/                 what draws the actor, where `avatar` says so; see `a2p_backend.actors.portrait`
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kinematics.errors import A2PError
 
 FORMAT = 1
 MANIFEST_NAME = "actor.json"
+AVATAR_FOLDER = "avatar"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NetworkName = Literal["face", "lip", "guide", "codec", "body"]
 
@@ -70,6 +72,8 @@ class ActorManifest(BaseModel):
     networks: dict[NetworkName, NetworkEntry]
     statistics: str = "statistics.safetensors"
     body: Literal["default", "own"] = "default"
+    avatar: Literal["codec"] | None = None
+    """What its plate is drawn by; None: its own mesh."""
     face_codes: tuple[str, ...] = ()
     defaults: ActorDefaults = ActorDefaults()
     sources: dict[str, str] = Field(default_factory=dict)

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 
 from a2p_backend.actors.actor import load_actor_body
-from a2p_backend.actors.manifest import ActorManifest
+from a2p_backend.actors.manifest import AVATAR_FOLDER, ActorManifest
+from a2p_backend.avatar.codec.portrait import CodecPortrait
+from a2p_backend.avatar.codec.storage import load_avatar as read_stored
 from a2p_backend.avatar.portrait import Avatar, FigureAvatar
 
 
@@ -19,4 +21,6 @@ def load_avatar(folder: Path, device: torch.device) -> Avatar:
     """
     manifest = ActorManifest.read(folder)
     body = load_actor_body(folder, manifest)
+    if manifest.avatar == "codec":
+        return CodecPortrait(read_stored(folder / AVATAR_FOLDER, body), device)
     return FigureAvatar(body, manifest.face_codes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from torch import Tensor
 from a2p_backend.actors.actor import ARCHITECTURES, BODY_FILE, LipNetworkConfig, save_weights
 from a2p_backend.actors.addresses import ArchiveName, where_to_get
 from a2p_backend.actors.manifest import (
+    AVATAR_FOLDER,
     NAME_PATTERN,
     ActorError,
     ActorManifest,
@@ -29,6 +31,7 @@ from a2p_backend.actors.manifest import (
     NetworkName,
 )
 from a2p_backend.actors.registry import actor_folders, user_actors
+from a2p_backend.actors.released_avatar import convert_avatar
 from a2p_backend.actors.released_configs import (
     codec_config,
     fairseq_config,
@@ -153,6 +156,7 @@ class _Conversion:
                 f"{where_to_get('models')}."
             )
         own_body = self._body(name)
+        avatar = self._avatar(name) if own_body else False
         self.on_step("checksums")
         manifest = ActorManifest(
             name=name,
@@ -161,6 +165,7 @@ class _Conversion:
             features=features.entry,
             networks=networks,
             body="own" if own_body else "default",
+            avatar="codec" if avatar else None,
             sources={path.relative_to(self.files.root).as_posix(): _sha256(path) for path in self.used},
         )
         return manifest, tuple(self.notes)
@@ -308,6 +313,36 @@ class _Conversion:
             return False
         np.savez_compressed(self.folder / BODY_FILE, **body.to_arrays())
         self.used.append(path)
+        return True
+
+    def _avatar(self, name: str) -> bool:
+        """Stores the actor's codec avatar, and says whether there is one. Motion does without."""
+        files = self.files
+        if files.avatar is None or files.avatar_config is None or files.body_assets is None:
+            lacking = "body_dec.ckpt" if files.avatar is None else "config.yml"
+            self._note("Its plate shows the bare mesh", f"ca_body/data/NAME/{lacking}", "avatar")
+            return False
+        self.on_step("avatar")
+        target = self.folder / AVATAR_FOLDER
+        try:
+            convert_avatar(
+                name,
+                target,
+                assets=files.body_assets,
+                checkpoint=files.avatar,
+                config=files.avatar_config,
+                defaults=files.render_defaults,
+                inert=_PASSED_OVER,
+            )
+        except A2PError as error:
+            shutil.rmtree(target, ignore_errors=True)
+            self.notes.append(f"Its plate shows the bare mesh: {error}")
+            return False
+        self.used += [files.avatar, files.avatar_config]
+        if files.render_defaults is None:
+            self._note("Views are those of the add-on's cameras", f"render_defaults_{name}.pth", "avatar")
+        else:
+            self.used.append(files.render_defaults)
         return True
 
     @contextmanager

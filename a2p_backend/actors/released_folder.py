@@ -7,6 +7,8 @@ checkpoints/vq/c1_pose/{args.json, net_*.pth}                     codec of the g
 assets/{vq-wav2vec.pt, wav2vec_large.pt, iter-0200000.pt}         speech networks and lips, shared by all
 dataset/<actor>/data_stats.pth                                    statistics
 ca_body/data/<actor>/static_assets.pt                             skeleton and mesh
+ca_body/data/<actor>/{body_dec.ckpt, config.yml}                  codec avatar
+assets/render_defaults_<actor>.pth                                the avatar's cameras
 
 Only the last folders and the files count: the archives may lie in each other or side by side.
 """
@@ -60,6 +62,11 @@ class ReleasedFolder:
     """iter-0200000.pt"""
     body_assets: Path | None
     """static_assets.pt"""
+    avatar: Path | None
+    """body_dec.ckpt"""
+    avatar_config: Path | None
+    """The config.yml beside it."""
+    render_defaults: Path | None
 
     @classmethod
     def find(cls, root: Path, name: str) -> ReleasedFolder:
@@ -92,6 +99,8 @@ class ReleasedFolder:
 
         guide = network("guide", "_pose", r"iter-\d+\.pt")
         codec = network("vq", "_pose", r"net_(iter\d+|last|best)\.pth")
+        avatar = one(lambda path: path.name == "body_dec.ckpt")
+        config = None if avatar is None else avatar.with_name("config.yml")
         return cls(
             root=root,
             face=network("diffusion", "_face", r"model\d+\.pt"),
@@ -103,6 +112,9 @@ class ReleasedFolder:
             lip_audio=one(lambda path: path.name == "wav2vec_large.pt"),
             lip=one(lambda path: path.name == "iter-0200000.pt" and "guide" not in path.parts),
             body_assets=one(lambda path: path.name == "static_assets.pt"),
+            avatar=avatar,
+            avatar_config=config if config is not None and config.is_file() else None,
+            render_defaults=one(lambda path: re.fullmatch(r"render_defaults\w*\.pth", path.name) is not None),
         )
 
 

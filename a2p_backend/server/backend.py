@@ -6,6 +6,7 @@ import tempfile
 import threading
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -23,6 +24,9 @@ from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body
 from kinematics.errors import A2PError
 
+if TYPE_CHECKING:
+    from a2p_backend.avatar.portrait import Avatar
+
 ACTORS_IN_MEMORY = 2
 
 
@@ -33,6 +37,8 @@ class Backend:
         """device: a torch device such as "cpu"; None: CUDA where there is one. A2PError if unusable."""
         self._device = _device(device)
         self._loading = threading.Lock()
+        self._avatar: tuple[Path, int, Avatar] | None = None
+        """The one drawn last: an actor's folder, when it was installed, and who draws it."""
         self._load = lru_cache(ACTORS_IN_MEMORY)(self._load_actor)
 
     def hello(self) -> BackendInfo:
@@ -91,7 +97,12 @@ class Backend:
         from a2p_backend.avatar.plate import render_plate
 
         sound = None if clip is None else load_clip(clip, clip_name).sound
-        avatar = load_avatar(find_actor(performance.actor), self._device)
+        folder = find_actor(performance.actor)
+        changed = (folder / MANIFEST_NAME).stat().st_mtime_ns
+        if self._avatar is None or self._avatar[:2] != (folder, changed):
+            self._avatar = None  # the old one's memory first
+            self._avatar = folder, changed, load_avatar(folder, self._device)
+        avatar = self._avatar[2]
         render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
 
     def _actor(self, name: str) -> Actor:

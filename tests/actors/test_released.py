@@ -42,7 +42,8 @@ def test_a_released_folder_becomes_an_actor_that_performs(tmp_path: Path) -> Non
     source = released().write(tmp_path / "released")
     added = add_released_actor("PXB184", source)
     assert added.folder == user_actors() / "PXB184"
-    assert added.notes == ()
+    (note,) = added.notes
+    assert "there is no ca_body/data/NAME/body_dec.ckpt" in note
     stats = "dataset/PXB184/data_stats.pth"
     assert added.manifest.sources[stats] == hashlib.sha256((source / stats).read_bytes()).hexdigest()
     assert len(added.manifest.sources) == 13

@@ -9,9 +9,11 @@ texel is a row of a table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -328,6 +330,15 @@ class FusedAvatar:
         """Of a pose (1, 104), joints (1, J, 3, 4) and face map (1, C, s, s)."""
         offsets, texture = self.body(pose[:, -self.avatar.config.local_pose :], face_map)
         return Pose(self.avatar.lbs_fn.pose(joints, offsets)[0], texture)
+
+    def meshes(self, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]) -> Iterator[Tensor]:
+        """The vertices (V, 3), camera units, of poses (T, 104) with face codes (T, 256), in turn."""
+        for pose, face in zip(torch.from_numpy(poses), torch.from_numpy(faces), strict=True):
+            with torch.inference_mode():
+                row = pose[None].to(self.device)
+                joints = self.avatar.lbs_fn.joints(pose[None])
+                vertices = self.pose(row, joints, self.face_maps(face[None].to(self.device))).vertices
+            yield vertices
 
     def light(self, pose: Tensor | None = None, ao: Tensor | None = None) -> Tensor:
         """(4 S S, 3) light on the texture's rows, of a pose (1, 104) or ambient occlusion (1, 1, H, W)."""

@@ -121,10 +121,14 @@ class CodecAvatar(nn.Module):
         config: AvatarConfig,
         assets: AvatarAssets,
         state_dict: Mapping[str, Tensor],
+        *,
+        complete: bool = False,
     ) -> CodecAvatar:
         """A trained avatar, in eval mode on the CPU, from the `model` part of a released checkpoint.
 
         What the checkpoint holds besides weights (masks, seams, images of the atlas) wins over the assets.
+        complete: whether weights that the checkpoint lacks are an error, and not only logged.
+
         AvatarError where a tensor is of another shape.
         """
         found = [state_dict.get(f"geo_fn.{name}") for name in _GEOMETRY_IMAGES]
@@ -132,11 +136,21 @@ class CodecAvatar(nn.Module):
         if all(image is not None for image in found):
             images = UVImages(*(torch.empty_like(image, device="cpu") for image in found))
         avatar = cls(config, assets, images)
-        avatar.load(state_dict)
+        missing = avatar.load(state_dict)
+        weights = [key for key, _ in avatar.named_parameters() if key in missing and not avatar._idle(key)]
+        if complete and weights:
+            raise AvatarError(
+                f"The checkpoint of {assets.body.name} lacks {len(weights)} of its weights, for example"
+                f" {weights[0]}: get it and its config again."
+            )
         return avatar.eval().requires_grad_(False)
 
-    def load(self, state_dict: Mapping[str, Any]) -> None:
-        """Takes over what fits by name; logs what is missing, and what nothing is known of.
+    def _idle(self, key: str) -> bool:
+        """Whether a weight is of the light from occlusion, while the light comes from the pose."""
+        return self.config.pose_to_shadow and key.startswith("shadow_net.")
+
+    def load(self, state_dict: Mapping[str, Any]) -> frozenset[str]:
+        """Takes over what fits by name; logs what is missing, which it returns, and what is unknown.
 
         AvatarError where a tensor is of another shape.
         """
@@ -158,6 +172,7 @@ class CodecAvatar(nn.Module):
                     len(keys),
                     ", ".join(keys),
                 )
+        return frozenset(result.missing_keys)
 
     @property
     def device(self) -> torch.device:
