@@ -8,7 +8,7 @@ ensure_importable()
 
 import bpy  # noqa: E402 - what follows may be in the add-on's own vendor folder
 
-from . import backend, jobs, operators, panels, preferences, properties  # noqa: E402
+from . import backend, jobs, operators, panels, preferences, properties, waveform  # noqa: E402
 
 CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
 
@@ -24,6 +24,7 @@ def unregister() -> None:
     """Take everything away again, whatever is under way."""
     jobs.shut_down()
     backend.stop()
+    waveform.shut_down()
     properties.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

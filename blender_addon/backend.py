@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import shutil
 import subprocess
 import time
 from collections.abc import Generator
@@ -177,7 +176,7 @@ def stop() -> None:
 
 
 def _serve_command() -> list[str]:
-    program = preferences.backend_program() or shutil.which("a2p")
+    program = preferences.backend_program()
     if not program:
         raise A2PError(
             "There is no backend to start: press Install Backend, or name its `a2p` program in the "

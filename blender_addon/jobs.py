@@ -186,7 +186,7 @@ def _tick() -> float | None:
     job = _running
     before = job.progress
     if not _advance(job) or job.progress != before:
-        _redraw_sidebars()
+        redraw_sidebars()
     return INTERVAL if _running is not None or _waiting else None
 
 
@@ -221,7 +221,7 @@ def _end(job: Running, how: Outcome) -> None:
     _running, _outcome = None, how
 
 
-def _redraw_sidebars() -> None:
+def redraw_sidebars() -> None:
     """Only the sidebars: drawing the 3D view itself may take longer than a step."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:

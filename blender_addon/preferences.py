@@ -1,10 +1,14 @@
-"""What the user sets once: where the backend is."""
+"""What the user sets once: where the backend is, and how it is installed."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import bpy
+
+from a2p_backend.wire.endpoint import default_endpoint_path
 
 
 class A2PPreferences(bpy.types.AddonPreferences):
@@ -13,7 +17,7 @@ class A2PPreferences(bpy.types.AddonPreferences):
     program: bpy.props.StringProperty(
         name="Backend Program",
         description="The `a2p` program of the environment that the backend is installed in; "
-        "empty: the one on the search path",
+        "empty: the one that Install Backend made, or else the one on the search path",
         subtype="FILE_PATH",
     )
     endpoint: bpy.props.StringProperty(
@@ -21,10 +25,32 @@ class A2PPreferences(bpy.types.AddonPreferences):
         description="Where a running backend says how to reach it; empty: the usual place",
         subtype="FILE_PATH",
     )
+    environment: bpy.props.StringProperty(
+        name="Environment",
+        description="The folder in which Install Backend makes the environment; empty: the usual place",
+        subtype="DIR_PATH",
+    )
+    package: bpy.props.StringProperty(
+        name="Install From",
+        description="What Install Backend installs: a package's name, an address, "
+        "or the path of a folder or wheel on this machine",
+        default="a2p",
+    )
+    python: bpy.props.StringProperty(
+        name="Python",
+        description="The Python 3.11 or newer that makes the environment; empty: Blender's own",
+        subtype="FILE_PATH",
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop(self, "program")
-        self.layout.prop(self, "endpoint")
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "program")
+        layout.prop(self, "endpoint")
+        layout.separator()
+        layout.prop(self, "environment")
+        layout.prop(self, "package")
+        layout.prop(self, "python")
 
 
 def endpoint_path() -> Path | None:
@@ -33,9 +59,35 @@ def endpoint_path() -> Path | None:
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
+def environment_folder() -> Path:
+    """Where Install Backend makes the environment."""
+    chosen = _setting("environment")
+    return Path(bpy.path.abspath(chosen)) if chosen else default_endpoint_path().with_name("environment")
+
+
 def backend_program() -> str:
-    """The backend's program that the user chose, or an empty string."""
-    return bpy.path.abspath(_setting("program"))
+    """The backend's program, or an empty string where there is none."""
+    chosen = _setting("program")
+    if chosen:
+        return bpy.path.abspath(chosen)
+    folder = environment_folder()
+    made = next((path for path in (folder / "bin/a2p", folder / "Scripts/a2p.exe") if path.is_file()), None)
+    return str(made) if made is not None else shutil.which("a2p") or ""
+
+
+def package() -> str:
+    """What Install Backend installs."""
+    return _setting("package") or "a2p"
+
+
+def python() -> str:
+    """The Python that the user chose for the backend, or an empty string."""
+    return bpy.path.abspath(_setting("python"))
+
+
+def is_on_this_machine(requirement: str) -> bool:
+    """Whether what is to be installed lies on this machine; what it needs may not."""
+    return urlsplit(requirement).scheme in ("", "file") and Path(requirement).exists()
 
 
 def _setting(name: str) -> str:

@@ -1,10 +1,13 @@
-"""Find, start and stop the backend."""
+"""Install, find, start and stop the backend."""
 
 from __future__ import annotations
 
 import bpy
 
-from .. import backend, jobs
+from kinematics.errors import A2PError
+
+from .. import backend, compat, jobs, preferences
+from ..services.installation import Installation, installing, own_python
 from .reporting import reported
 
 
@@ -35,7 +38,7 @@ class A2P_OT_start_backend(bpy.types.Operator):
 
 
 class A2P_OT_stop_backend(bpy.types.Operator):
-    """Stop the backend that was started from here"""
+    """Stop the backend that was started from here; what it works on is cancelled"""
 
     bl_idname = "a2p.stop_backend"
     bl_label = "Stop"
@@ -46,4 +49,51 @@ class A2P_OT_stop_backend(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (A2P_OT_connect, A2P_OT_start_backend, A2P_OT_stop_backend)
+class A2P_OT_install_backend(bpy.types.Operator):
+    """Make an environment for the backend and install it there: a download of a few gigabytes"""
+
+    bl_idname = "a2p.install_backend"
+    bl_label = "Install Backend"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            if not compat.online_access():
+                raise A2PError(
+                    "Blender is set to stay offline: allow online access in Preferences > System > Network, "
+                    "or install the backend by hand and name its `a2p` in the add-on's preferences."
+                )
+            python = preferences.python() or own_python()
+            installation = Installation(preferences.environment_folder(), preferences.package(), python)
+            jobs.start("Installing the backend", installing(installation))
+            self.report({"INFO"}, f"What is installed is written to {installation.log}")
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+class A2P_OT_open_install_log(bpy.types.Operator):
+    """Open the log of Install Backend in the text editor"""
+
+    bl_idname = "a2p.open_install_log"
+    bl_label = "Open Log"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return Installation(preferences.environment_folder(), "", "").log.is_file()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        log = Installation(preferences.environment_folder(), "", "").log
+        text = bpy.data.texts.load(str(log))
+        self.report({"INFO"}, f"The log is the text {text.name}: choose it in a text editor")
+        return {"FINISHED"}
+
+
+CLASSES = (
+    A2P_OT_connect,
+    A2P_OT_start_backend,
+    A2P_OT_stop_backend,
+    A2P_OT_install_backend,
+    A2P_OT_open_install_log,
+)

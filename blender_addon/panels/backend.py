@@ -4,23 +4,60 @@ from __future__ import annotations
 
 import bpy
 
-from .. import backend
+from .. import backend, preferences
 from .layout import Sidebar
+
+_DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
 class A2P_PT_backend(Sidebar, bpy.types.Panel):
     bl_label = "Backend"
 
     def draw(self, context: bpy.types.Context) -> None:
-        known = backend.known()
-        if known is None:
-            self.layout.label(text="Not connected", icon="UNLINKED")
+        layout, state = self.layout, backend.state()
+        text, icon = _described(state)
+        layout.label(text=text, icon=icon)
+        if state is backend.State.STOPPED and not preferences.backend_program():
+            layout.operator("a2p.install_backend", icon="IMPORT")
+            layout.operator("a2p.connect")
+            return
+        row = layout.row(align=True)
+        if state is backend.State.READY:
+            row.operator("a2p.stop_backend", icon="SNAP_FACE" if backend.started_here() else "UNLINKED")
         else:
-            self.layout.label(text=f"Ready on {known.info.device} ({known.info.version})", icon="LINKED")
-        row = self.layout.row(align=True)
-        row.operator("a2p.connect")
-        row.operator("a2p.start_backend")
-        row.operator("a2p.stop_backend")
+            row.operator("a2p.start_backend", text="Restart" if state is backend.State.LOST else "Start")
+            row.operator("a2p.connect")
 
 
-CLASSES = (A2P_PT_backend,)
+class A2P_PT_backend_setup(Sidebar, bpy.types.Panel):
+    bl_label = "Setup"
+    bl_parent_id = "A2P_PT_backend"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator("a2p.install_backend", icon="IMPORT")
+        layout.operator("a2p.open_install_log", icon="TEXT")
+        known = backend.known()
+        if known is not None:
+            column = layout.column(align=True)
+            column.scale_y = 0.85
+            column.label(text=f"a2p {known.info.version}, process {known.endpoint.pid}")
+            column.label(text=known.endpoint.address)
+
+
+def _described(state: backend.State) -> tuple[str, str]:
+    """The state in one line, and its icon."""
+    if state is backend.State.STARTING:
+        return "Starting", "SORTTIME"
+    known = backend.known()
+    if known is None:
+        return "Stopped", "UNLINKED"
+    if state is backend.State.LOST:
+        return "Lost: it does not run any more", "ERROR"
+    kind, _, detail = known.info.device.partition(" ")
+    device = _DEVICES.get(kind.partition(":")[0], kind)
+    return f"Ready on {' '.join(filter(None, (device, detail)))}", "LINKED"
+
+
+CLASSES = (A2P_PT_backend, A2P_PT_backend_setup)

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
-from .layout import Sidebar
+from kinematics.errors import A2PError
+
+from .. import waveform
+from ..scene import strips
+from .layout import Sidebar, form, hint
+
+_TILE_UNITS = 20
+"""Pixels of an icon's side at scale 1, before the interface's own scale."""
 
 
 class A2P_PT_clip(Sidebar, bpy.types.Panel):
     bl_label = "Clip"
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop(context.scene.a2p.clip, "clip", text="")
+        settings, layout = context.scene.a2p.clip, self.layout
+        layout.row().prop(settings, "source", expand=True)
+        clip = None
+        if settings.source == "file":
+            layout.prop(settings, "clip", text="")
+            clip = Path(bpy.path.abspath(settings.clip)) if settings.clip else None
+        else:
+            clip = self._draw_strip(context)
+        if clip is not None:
+            _draw_waveform(context, layout, waveform.icons(clip, settings.speaker))
+        column = form(layout)
+        column.row().prop(settings, "speaker", expand=True)
+        column.prop(settings, "with_partner")
+        if settings.with_partner:
+            column.prop(settings, "partner_actor")
+
+    def _draw_strip(self, context: bpy.types.Context) -> Path | None:
+        try:
+            trim = strips.active_trim(context.scene)
+        except A2PError:
+            hint(self.layout, "Click a sound strip in the sequencer")
+            return None
+        self.layout.label(text=trim.name, icon="SEQ_SEQUENCER")
+        return trim.sound
+
+
+def _draw_waveform(context: bpy.types.Context, layout: bpy.types.UILayout, icons: tuple[int, ...]) -> None:
+    if not icons:
+        return
+    width = context.region.width / context.preferences.system.ui_scale - 50
+    row = layout.row(align=True)
+    row.alignment = "CENTER"
+    for icon in icons:
+        row.template_icon(icon, scale=max(width / len(icons) / _TILE_UNITS, 1.0))
 
 
 CLASSES = (A2P_PT_clip,)

@@ -17,6 +17,14 @@ class ClipProperties:
         description="The recording: WAV, FLAC, MP3 or any other format of libsndfile, up to 10 minutes",
         subtype="FILE_PATH",
     )
+    source: bpy.props.EnumProperty(
+        name="Source",
+        description="Where the recording comes from",
+        items=(
+            ("file", "File", "A sound file"),
+            ("strip", "Strip", "The active sound strip of the sequencer, as it is trimmed"),
+        ),
+    )
     speaker: bpy.props.EnumProperty(
         name="Actor On",
         description="The channel on which the actor is heard; the partner is on the other",
@@ -39,15 +47,6 @@ class ClipProperties:
 
 class A2PClipSettings(ClipProperties, bpy.types.PropertyGroup):
     """The Clip section's settings, kept in the .blend."""
-
-    source: bpy.props.EnumProperty(
-        name="Source",
-        description="Where the recording comes from",
-        items=(
-            ("file", "File", "A sound file"),
-            ("strip", "Strip", "The active sound strip of the sequencer, as it is trimmed"),
-        ),
-    )
 
 
 CLASSES = (A2PClipSettings,)

@@ -16,14 +16,14 @@ from kinematics.body import Body
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking
 from ..scene.performance import Placement, place_performance
-from .clips import read_playable
+from .clips import Clip
 
 
 @dataclass(frozen=True, eq=False)
 class Order:
     """A performance to be made: of what, how, and how it enters the scene."""
 
-    clip: Path
+    clip: Clip
     settings: GenerateSettings
     placement: Placement
     edit: Edit = UNEDITED
@@ -32,7 +32,7 @@ class Order:
     def label(self) -> str:
         """What the user asked for."""
         who = "" if self.settings.speaker == "left" else f" ({self.settings.speaker} channel)"
-        return f"{self.clip.stem} seed {self.settings.seed}{who}"
+        return f"{self.clip.path.stem} seed {self.settings.seed}{who}"
 
     def multiplied(self, takes: int, partner: str | None) -> tuple[Order, ...]:
         """Takes of consecutive seeds, each also of the partner where one is named. Raises A2PError."""
@@ -56,17 +56,17 @@ def generating(order: Order) -> jobs.Steps:
     """Have the backend perform a clip, then place the performance in the scene that is current by then."""
 
     def talk(line: Line, client: Client) -> tuple[Body, Performance]:
-        contents = read_playable(order.clip)
+        contents = order.clip.read()
         line.check()
         body = line.follow(client.ask_body(order.settings.actor))
-        request = client.generate(contents, order.clip.name, order.settings, order.edit)
+        request = client.generate(contents, order.clip.path.name, order.settings, order.edit)
         return body, line.follow(request)
 
     yield from backend.reaching()
     body, performance = yield from talking(preferences.endpoint_path(), talk)
     yield from jobs.until_undoable()
     placement = replace(order.placement, face_names=backend.face_names(order.settings.actor))
-    place_performance(bpy.context.scene, body, performance, order.clip, placement)
+    place_performance(bpy.context.scene, body, performance, order.clip.path, placement)
     return "A2P Generate"
 
 
