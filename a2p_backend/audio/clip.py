@@ -102,7 +102,10 @@ def load_clip(
     if not content:
         raise ClipError(f"{name} is empty: it has no bytes.")
     if len(content) > MAX_CLIP_BYTES:
-        raise ClipError(f"{name} has {len(content) >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
+        raise ClipError(
+            f"{name} has {len(content) >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read. Cut it into "
+            "parts, or save it as FLAC."
+        )
 
     header = wav_length(content)
     channels, sample_rate, warnings = _decode(name, content, header)

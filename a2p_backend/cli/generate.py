@@ -108,7 +108,8 @@ def generate(
     orders = [_Order(out, settings, edit)]
     if partner_out is not None:
         partner = dataclasses.replace(settings, actor=partner_actor or actor, speaker="right")
-        orders.append(_Order(partner_out, partner, UNEDITED))
+        # First: a recording of one voice is then refused before any work.
+        orders.insert(0, _Order(partner_out, partner, UNEDITED))
     elif partner_actor is not None:
         raise A2PError("--partner-actor says who performs the partner: say where to by --partner-out.")
     if takes > 1:

@@ -365,7 +365,10 @@ def read_clip(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_CLIP_BYTES:
-            raise A2PError(f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read.")
+            raise A2PError(
+                f"{path} has {size >> 20} MiB: at most {MAX_CLIP_BYTES >> 20} MiB are read. Cut it into "
+                "parts, or save it as FLAC."
+            )
         return path.read_bytes()
     except OSError as error:
         raise A2PError(f"Cannot read the recording {path}: {error.strerror or error}.") from error

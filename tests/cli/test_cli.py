@@ -76,11 +76,11 @@ def test_generate_writes_several_takes_of_two_people(
     out, partner = tmp_path / "a.npz", tmp_path / "b.npz"
     result = run("generate", recording, "-o", out, "--seed", 9, "--takes", 2, "--partner-out", partner)
     assert result.exit_code == 0, result.output
-    written = [tmp_path / name for name in ("a-001.npz", "b-001.npz", "a-002.npz", "b-002.npz")]
+    written = [tmp_path / name for name in ("b-001.npz", "a-001.npz", "b-002.npz", "a-002.npz")]
     assert result.stdout.splitlines() == [str(path) for path in written]
     takes = [load_take(path) for path in written]
     assert [take.seed for take in takes] == [9, 9, 10, 10]
-    assert [take.settings["speaker"] for take in takes] == ["left", "right", "left", "right"]
+    assert [take.settings["speaker"] for take in takes] == ["right", "left", "right", "left"]
 
 
 @pytest.mark.parametrize("where", [(), ("--backend",)])
