@@ -13,7 +13,7 @@ from a2p_backend.wire.client import Client, Job
 LONGEST_JOB = 24 * 3600.0
 
 if TYPE_CHECKING:
-    from a2p_backend.server.service import Service
+    from a2p_backend.server.backend import Backend
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def in_backend(ask: Callable[[Client], Job[T]]) -> T:
         return ask(client).wait(LONGEST_JOB, bars)
 
 
-def in_process(device: str | None, work: Callable[[Service, StageBars], T]) -> T:
+def in_process(device: str | None, work: Callable[[Backend, StageBars], T]) -> T:
     """Do a job here: `work(backend, on_progress)`, with progress bars. Raises A2PError."""
     with loading("Loading the networks' library"):
         from a2p_backend.server.backend import Backend

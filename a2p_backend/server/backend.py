@@ -92,18 +92,22 @@ class Backend:
         cancelled: IsCancelled,
     ) -> None:
         """Write the plate straight to `path`, in constant memory; see `avatar.plate.render_plate`."""
-        # Both load OpenGL; motion alone does without.
-        from a2p_backend.actors.portrait import load_avatar
-        from a2p_backend.avatar.plate import render_plate
+        from a2p_backend.avatar.plate import render_plate  # which loads OpenGL; motion alone does without
 
         sound = None if clip is None else load_clip(clip, clip_name).sound
-        folder = find_actor(performance.actor)
+        avatar = self.avatar(performance.actor)
+        render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
+
+    def avatar(self, actor: str) -> Avatar:
+        """Who draws an actor. Raises A2PError where it is not installed, or has nothing to be seen."""
+        from a2p_backend.actors.portrait import load_avatar
+
+        folder = find_actor(actor)
         changed = (folder / MANIFEST_NAME).stat().st_mtime_ns
         if self._avatar is None or self._avatar[:2] != (folder, changed):
             self._avatar = None  # the old one's memory first
             self._avatar = folder, changed, load_avatar(folder, self._device)
-        avatar = self._avatar[2]
-        render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
+        return self._avatar[2]
 
     def _actor(self, name: str) -> Actor:
         folder = find_actor(name)
