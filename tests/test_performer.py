@@ -48,6 +48,17 @@ def test_the_seed_decides_the_motion(actor: Actor, clip: Clip) -> None:
     assert np.abs(first.pose - other.pose).max() > 0.1
 
 
+def test_a_wider_nucleus_gives_more_varied_guides(actor: Actor, clip: Clip) -> None:
+    def guides(top_p: float) -> set[bytes]:
+        return {
+            perform(clip, actor, GenerateSettings(steps=2, seed=seed, top_p=top_p)).guide.tobytes()
+            for seed in range(3)
+        }
+
+    assert len(guides(0.001)) == 1
+    assert len(guides(1.0)) == 3
+
+
 def test_a_clip_shorter_than_the_networks_need_keeps_its_length(actor: Actor, tmp_path) -> None:
     performance = perform(load_clip(write_tone(tmp_path / "short.wav", seconds=1)), actor, SETTINGS)
     assert performance.pose.shape == (30, 104)
