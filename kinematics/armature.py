@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kinematics import rotations
 from kinematics.arrays import FloatArray, IntArray
-from kinematics.pose import JointStates, local_states
+from kinematics.pose import JointStates, channels_from_local, local_states
 from kinematics.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -129,6 +129,30 @@ def bone_motion(body: Body, pose: FloatArray) -> BoneMotion:
         moves=driven[:, 0:3].any(axis=1),
         scales=driven[:, 6],
     )
+
+
+def pose_from_bones(body: Body, rotation: FloatArray, location: FloatArray) -> FloatArray:
+    """Pose (T, P) from bone channels, as in `BoneMotion`: the inverse of `bone_motion` for unscaled bones.
+
+    rotation: (T, J, 4) w x y z. location: (T, J, 3) metres. What no parameter drives is left out, so the pose
+    is the nearest that the actor's parameters can take.
+    """
+    skeleton, transform = body.skeleton, body.transform
+    rest_channels = transform.channels(np.zeros(transform.pose_count), body.scale_parameters)
+    local_rest = local_states(skeleton, rest_channels)
+    from_bone = np.swapaxes(bone_axes(skeleton.names), -1, -2)
+    parent_scale = np.where(skeleton.parents < 0, 1.0, rest_states(body).scale[skeleton.parents])
+
+    turn = np.concatenate([_in_bone_axes(rotation[..., 1:], from_bone), rotation[..., :1]], axis=-1)
+    travel = _in_bone_axes(np.asarray(location) / METRES_PER_CENTIMETRE, from_bone)
+    local = JointStates(
+        translation=local_rest.translation
+        + rotations.rotate(local_rest.rotation, travel) / parent_scale[:, None],
+        rotation=rotations.quaternion_multiply(local_rest.rotation, turn),
+        scale=np.broadcast_to(local_rest.scale, turn.shape[:-1]),
+    )
+    channels = channels_from_local(skeleton, local)
+    return transform.solve_pose(channels, body.scale_parameters)
 
 
 def posed_bone_matrices(body: Body, states: JointStates) -> FloatArray:

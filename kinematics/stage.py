@@ -6,6 +6,7 @@ pelvis. Renderer and add-on both place a take by this function, so that the plat
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,58 @@ if TYPE_CHECKING:
 _ROOT = 1
 _SOLE_HEIGHT_CM = 6.0
 """Joints that rest no higher than this above the lowest one belong to the soles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """How a take is placed: the same for all of its frames, and for other poses of its body.
+
+    turned: whether it makes a half turn. shift: (3,) added to the root's first three parameters afterwards.
+    flip: (3, 3) what the half turn does to those three.
+    """
+
+    turned: bool
+    shift: npt.NDArray[np.float64]
+    flip: npt.NDArray[np.float64]
+
+    def apply(self, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """Poses (T, 104) of the take where they stand on the stage, a new array."""
+        placed = np.array(pose, dtype=np.float64)
+        if self.turned:
+            placed[:, 3:6] = _half_turn(placed[:, 3:6])
+            placed[:, :3] = placed[:, :3] @ self.flip.T
+        placed[:, :3] += self.shift
+        return placed
+
+    def undo(self, placed: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """The inverse of `apply`, up to whole turns of the root."""
+        pose = np.array(placed, dtype=np.float64)
+        pose[:, :3] -= self.shift
+        if self.turned:
+            pose[:, :3] = pose[:, :3] @ np.linalg.inv(self.flip).T
+            pose[:, 3:6] = _half_turn(pose[:, 3:6])
+        return pose
+
+
+def stage_for(body: Body, pose: npt.NDArray[np.floating[Any]]) -> Stage:
+    """How `place_on_stage` places the take pose (T, 104)."""
+    given = np.asarray(pose, dtype=np.float64)
+    drive = body.transform.matrix[7 * _ROOT : 7 * _ROOT + 3, :3]
+    horizontal = np.array([1.0, 0.0, 1.0])
+    turned = bool(np.cos(given[:, 3]).mean() < 0)
+    # Parameters to the root's place is affine: seen from the middle of the take, the turn is linear.
+    turn: npt.NDArray[np.float64] = np.diag([-1.0, 1.0, -1.0]) if turned else np.eye(3)
+    flip: npt.NDArray[np.float64] = np.linalg.solve(drive, turn @ drive)
+    half_way = Stage(turned, np.zeros(3), flip)
+    placed = half_way.apply(given)
+    middle = body.global_states(placed).translation[:, _ROOT].mean(axis=0)
+    root = body.global_states(given).translation[:, _ROOT].mean(axis=0)
+    target = turn @ (root - root * horizontal)
+    shift: npt.NDArray[np.float64] = np.linalg.solve(drive, target - middle)
+    placed[:, :3] += shift
+    lift = np.array([0.0, -np.median(_lowest_soles(body, placed)), 0.0])
+    raised: npt.NDArray[np.float64] = np.linalg.solve(drive, lift)
+    return Stage(turned, shift + raised, flip)
 
 
 def place_on_stage(body: Body, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
@@ -36,18 +89,7 @@ def place_on_stage(body: Body, pose: npt.NDArray[np.floating[Any]]) -> npt.NDArr
     Returns:
         (T, 104) float32, a new array.
     """
-    placed = np.array(pose, dtype=np.float64)
-    drive = body.transform.matrix[7 * _ROOT : 7 * _ROOT + 3, :3]
-    root = body.global_states(placed).translation[:, _ROOT]
-    horizontal = np.array([1.0, 0.0, 1.0])
-    target = root - root.mean(axis=0) * horizontal
-    if np.cos(placed[:, 3]).mean() < 0:
-        placed[:, 3:6] = _half_turn(placed[:, 3:6])
-        target *= 1.0 - 2.0 * horizontal
-    placed[:, :3] += np.linalg.solve(drive, (target - root).T).T
-    lift = np.array([0.0, -np.median(_lowest_soles(body, placed)), 0.0])
-    placed[:, :3] += np.linalg.solve(drive, lift)
-    return placed.astype(np.float32)
+    return stage_for(body, pose).apply(pose).astype(np.float32)
 
 
 def _half_turn(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

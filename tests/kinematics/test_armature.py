@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kinematics.armature import BoneMotion, BoneRest, bone_axes, bone_motion, bone_rest, posed_bone_matrices
+from kinematics.armature import (
+    BoneMotion,
+    BoneRest,
+    bone_axes,
+    bone_motion,
+    bone_rest,
+    pose_from_bones,
+    posed_bone_matrices,
+)
 from kinematics.body import Body, load_default_body
 from kinematics.rotations import matrix_from_quaternion
 
@@ -78,3 +86,13 @@ def test_bones_run_along_their_limbs() -> None:
     )
     assert left[0] > 0.3
     assert up[2] > 1.5
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_bones_give_their_pose_back(scaled: bool) -> None:
+    body = load_default_body()
+    if scaled:
+        body = replace(body, scale_parameters=np.linspace(-0.3, 0.2, body.transform.scale_count))
+    pose = np.random.default_rng(3).normal(0.0, 0.3, (4, 104))
+    motion = bone_motion(body, pose)
+    np.testing.assert_allclose(pose_from_bones(body, motion.rotation, motion.location), pose, atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 
 from kinematics.armature import to_armature_space
 from kinematics.body import load_default_body
-from kinematics.stage import place_on_stage
+from kinematics.stage import place_on_stage, stage_for
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,14 @@ def test_blender_axes():
     np.testing.assert_allclose(
         to_armature_space(np.stack([up, forward, left])), [[0, 0, 1], [0, -1, 0], [1, 0, 0]]
     )
+
+
+@pytest.mark.parametrize("yaw", [0.0, np.pi])
+def test_other_poses_of_a_take_go_to_the_stage_and_back(body, yaw):
+    pose = sway()
+    pose[:, 3] += yaw
+    stage = stage_for(body, pose)
+    np.testing.assert_allclose(stage.apply(pose[::10]), place_on_stage(body, pose)[::10], atol=1e-5)
+    back = stage.undo(stage.apply(pose[::10]))
+    back[:, 3] += 2 * np.pi * np.round((pose[::10, 3] - back[:, 3]) / (2 * np.pi))
+    np.testing.assert_allclose(back, pose[::10], atol=1e-5)
