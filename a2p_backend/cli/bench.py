@@ -16,6 +16,7 @@ from a2p_backend.wire.settings import DEFAULT_ACTOR, DEFAULT_PRESET, PRECISIONS,
 if TYPE_CHECKING:
     import torch
 
+    from a2p_backend.bench.avatar import AvatarReport
     from a2p_backend.bench.length import LengthReport
     from a2p_backend.bench.motion import MotionReport
     from a2p_backend.bench.steps import StepsReport
@@ -118,6 +119,21 @@ def length(
     _show(_length_lines(report), report, as_json)
 
 
+@app.command()
+def avatar(
+    frames: Annotated[int, typer.Option(min=1, help="How many are timed.")] = 5,
+    threads: ThreadsOption = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw a codec avatar of the released sizes, with made-up weights, from its two sides."""
+    with loading("Drawing"):
+        from a2p_backend.bench.avatar import measure_avatar
+
+        report = measure_avatar(frames, _prepared(device, threads))
+    _show(_avatar_lines(report), report, as_json)
+
+
 def _prepared(device: str | None, threads: int | None) -> torch.device:
     """The device that is asked for, with so many threads."""
     import torch
@@ -129,7 +145,9 @@ def _prepared(device: str | None, threads: int | None) -> torch.device:
     return torch.device(device) if device else default_device()
 
 
-def _show(lines: list[str], report: MotionReport | StepsReport | LengthReport, as_json: bool) -> None:
+def _show(
+    lines: list[str], report: MotionReport | StepsReport | LengthReport | AvatarReport, as_json: bool
+) -> None:
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), indent=2))
         return
@@ -182,3 +200,20 @@ def _length_lines(report: LengthReport) -> list[str]:
     for name, speeds in report.speeds.items():
         lines.append(f"{name:<18}{speeds.at_borders:9.3f}{speeds.elsewhere:11.3f}")
     return lines
+
+
+def _avatar_lines(report: AvatarReport) -> list[str]:
+    measured = report.measured
+    return [
+        f"{measured.views} views of {measured.width} x {measured.height}, {measured.device}, "
+        f"{measured.threads} threads, {measured.rasteriser}; the median of {measured.frames} frames",
+        f"{'networks':<12}{measured.seconds:8.2f} s   the plain ones: {measured.plain_seconds:.2f} s here, "
+        f"{measured.speed_up:.1f} times as long",
+        f"{'rasterising':<12}{measured.rasterise_seconds:8.2f} s",
+        f"{'shading':<12}{measured.shade_seconds:8.2f} s",
+        f"{'a frame':<12}{report.frame_seconds:8.2f} s",
+        f"{'original':<12}{report.original_seconds:8.2f} s   {report.times_faster:.1f} times as long",
+        f"{'  rasterising':<12}{report.original_rasterise_seconds:7.0f} s   "
+        f"{report.times_faster_rasterising:.0f} times as long",
+        f"{'difference':<12}{100 * (1 - measured.share_within_2):8.3f} % of the values by more than 2 of 255",
+    ]

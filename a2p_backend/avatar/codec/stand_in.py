@@ -24,7 +24,8 @@ _SEAM_SHARE = 0.05
 def stand_in(config: AvatarConfig | None = None, seed: int = 0) -> CodecAvatar:
     """An avatar with the default actor's body, in eval mode on the CPU; 0.6 GB."""
     generator = torch.Generator().manual_seed(seed)
-    avatar = CodecAvatar(config or AvatarConfig(pose_to_shadow=True), _assets(generator))
+    config = config or AvatarConfig(pose_to_shadow=True)
+    avatar = CodecAvatar(config, _assets(config, generator))
     with torch.no_grad():
         for layer in avatar.modules():
             if isinstance(layer, WeightNormed):
@@ -50,7 +51,7 @@ def stand_in_cameras(config: AvatarConfig) -> list[Camera]:
     ]
 
 
-def _assets(generator: torch.Generator) -> AvatarAssets:
+def _assets(config: AvatarConfig, generator: torch.Generator) -> AvatarAssets:
     body = load_default_body()
     mesh = body.mesh
     assert mesh is not None
@@ -64,8 +65,8 @@ def _assets(generator: torch.Generator) -> AvatarAssets:
         topology=Topology(vi, torch.tensor(mesh.uvs), vti, first[:, None].expand(-1, 4).contiguous()),
         template=torch.tensor(mesh.vertices),
         global_scaling=torch.full((3,), _METRES_A_CENTIMETRE),
-        seams=_seams(1024, generator),
-        texture_seams=_seams(2048, generator),
+        seams=_seams(config.uv_size, generator),
+        texture_seams=_seams(config.texture_size, generator),
         tex_mean=torch.full((3, 64, 64), 128.0),
         tex_std=64.0,
         ao_mean=torch.full((1, 64, 64), 0.5),
