@@ -67,6 +67,18 @@ def slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> str:
     return fitting[0] if fitting else ""
 
 
+def play_empty(owner: bpy.types.ID, action: bpy.types.Action) -> None:
+    """Have `owner` play a new Action that holds nothing yet, ready to be keyed."""
+    with curves_of(action, owner):
+        pass
+
+
+def set_strip_slot(strip: bpy.types.NlaStrip, slot: str) -> None:
+    """Have an NLA strip play its Action's slot of that identifier (Blender 4.4 and newer)."""
+    if hasattr(strip, "action_slot"):
+        strip.action_slot = next((one for one in strip.action.slots if one.identifier == slot), None)
+
+
 def online_access() -> bool:
     """Whether the user lets add-ons use the network (a setting from Blender 4.2 on)."""
     return getattr(bpy.app, "online_access", True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backend, export, generate, keys, plate, queue, retarget, takes
+from . import backend, edit, export, generate, keys, plate, queue, retarget, takes
 
 CLASSES = (
     *backend.CLASSES,
@@ -11,6 +11,7 @@ CLASSES = (
     *takes.CLASSES,
     *retarget.CLASSES,
     *keys.CLASSES,
+    *edit.CLASSES,
     *plate.CLASSES,
     *export.CLASSES,
 )

@@ -32,7 +32,7 @@ class A2P_OT_plate(PlateProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            action = takes.find_rig(context).animation_data.action
+            action = takes.take_of(takes.require_rig(context))
             if not self.filepath and not bpy.data.is_saved:
                 raise A2PError("Save the .blend first: the plate is written beside it.")
             order = PlateOrder(

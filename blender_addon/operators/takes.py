@@ -28,7 +28,7 @@ class _OnTake:
     def chosen(self, context: bpy.types.Context) -> bpy.types.Action:
         """Raises A2PError."""
         if not self.take:
-            return takes.require_rig(context).animation_data.action
+            return takes.take_of(takes.require_rig(context))
         action = bpy.data.actions.get(self.take)
         if not takes.is_take(action):
             raise A2PError(f"There is no take called {self.take}: choose one from the list of takes.")

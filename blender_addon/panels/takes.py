@@ -70,7 +70,7 @@ def _compare_label(other: bpy.types.Action | None) -> str:
 
 def _draw_details(layout: bpy.types.UILayout, rig: bpy.types.Object) -> None:
     """What made the take that plays."""
-    action = rig.animation_data.action
+    action = takes.take_of(rig)
     header = takes.header(action)
     first, last = action.frame_range
     grid = layout.column(align=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import clip, performance, plate, takes
+from . import clip, edit, performance, plate, takes
 
 
 class A2PSceneSettings(bpy.types.PropertyGroup):
@@ -13,10 +13,18 @@ class A2PSceneSettings(bpy.types.PropertyGroup):
     clip: bpy.props.PointerProperty(type=clip.A2PClipSettings)
     performance: bpy.props.PointerProperty(type=performance.A2PPerformanceSettings)
     takes: bpy.props.PointerProperty(type=takes.A2PTakesSettings)
+    edit: bpy.props.PointerProperty(type=edit.A2PEditSettings)
     plate: bpy.props.PointerProperty(type=plate.A2PPlateSettings)
 
 
-CLASSES = (*clip.CLASSES, *performance.CLASSES, *takes.CLASSES, *plate.CLASSES, A2PSceneSettings)
+CLASSES = (
+    *clip.CLASSES,
+    *performance.CLASSES,
+    *edit.CLASSES,
+    *takes.CLASSES,
+    *plate.CLASSES,
+    A2PSceneSettings,
+)
 
 
 def attach() -> None:

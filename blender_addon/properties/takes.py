@@ -7,17 +7,21 @@ import bpy
 from kinematics.errors import A2PError
 
 from ..scene import takes
+from .edit import A2PLock
 
 
 class A2PTake(bpy.types.PropertyGroup):
     """`action.a2p`, of Actions that are takes."""
 
     star: bpy.props.BoolProperty(name="Star", description="A take to keep; Export can write all of them")
+    locks: bpy.props.CollectionProperty(
+        name="Locks", description="Frames that stay in whatever is made from the take", type=A2PLock
+    )
 
 
 def _played(self: A2PTakesSettings) -> int:
     rig = takes.find_rig(bpy.context)
-    action = rig.animation_data.action if rig is not None else None
+    action = takes.take_of(rig) if rig is not None else None
     return bpy.data.actions.find(action.name) if action is not None else -1
 
 

@@ -15,7 +15,7 @@ from kinematics.stage import place_on_stage
 
 from .. import compat
 from . import armature as armatures
-from . import face, keyframes, sound, takes, transaction
+from . import face, keyframes, layers, sound, takes, transaction
 
 _PARTNER_DISTANCE = 1.6
 """Metres between two people who talk."""
@@ -44,6 +44,8 @@ def place_performance(
 ) -> bpy.types.Object:
     """Have a rig in `scene` play the performance as a new Action; returns it. An error leaves nothing."""
     rig = takes.rig_for(scene, performance) if placement.reuse_rig else None
+    if rig is not None and takes.take_of(rig) is not None:
+        layers.leave(rig)
     before = compat.playing(rig) if rig is not None else (None, "")
     try:
         with transaction.all_or_nothing(scene):

@@ -18,6 +18,7 @@ from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from kinematics.errors import A2PError
 
 from .. import compat
+from . import layers
 
 _KEY = "a2p_take"
 _RIG_KEY = "a2p_rig"
@@ -69,6 +70,17 @@ def is_take(action: bpy.types.Action | None) -> bool:
     return action is not None and _KEY in action
 
 
+def take_of(rig: bpy.types.Object) -> bpy.types.Action | None:
+    """The take that a rig plays, be it below a layer; None if it plays none."""
+    action, _ = compat.playing(rig)
+    return action if is_take(action) else layers.take_below(action)
+
+
+def copy_performance(take: bpy.types.Action, action: bpy.types.Action) -> None:
+    """Make an Action a take that remembers what another one came from."""
+    action[_KEY] = take[_KEY].to_dict()
+
+
 def header(action: bpy.types.Action) -> dict[str, Any]:
     """What made a take: `Performance.header`; empty where that cannot be read any more."""
     try:
@@ -110,11 +122,12 @@ def audition(context: bpy.types.Context, action: bpy.types.Action) -> None:
     if not is_take(action):
         return
     rig = _rig_of_take(context, action)
-    before, _ = compat.playing(rig)
+    before = take_of(rig)
+    layers.leave(rig)
     if before == action:
         return
     compat.play(rig, action, compat.slot_for(action, rig))
-    if is_take(before):
+    if before is not None:
         context.scene.a2p.takes.previous = before
 
 
@@ -170,4 +183,4 @@ def _plays(member: bpy.types.Object, action: bpy.types.Action) -> bool:
 
 
 def _plays_take(member: bpy.types.Object) -> bool:
-    return member.type == "ARMATURE" and is_take(compat.playing(member)[0])
+    return member.type == "ARMATURE" and take_of(member) is not None
