@@ -52,6 +52,7 @@ def info(name: Annotated[str, typer.Argument(help="The actor's name.")]) -> None
             f"{part} ({_size(folder / entry.file)})" for part, entry in manifest.networks.items()
         ),
         "body": "its own" if manifest.body == "own" else "the default actor's",
+        "drawn by": "its codec avatar" if manifest.avatar == "codec" else "its mesh",
         "face codes": ", ".join(manifest.face_codes),
         "guidance": f"face {defaults.face_guidance:g}, body {defaults.body_guidance:g}",
     }
