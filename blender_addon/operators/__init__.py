@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backend, edit, export, generate, keys, plate, queue, retarget, takes
+from . import backend, edit, export, generate, keys, maps, plate, plate_display, queue, retarget, takes
 
 CLASSES = (
     *backend.CLASSES,
@@ -10,8 +10,10 @@ CLASSES = (
     *queue.CLASSES,
     *takes.CLASSES,
     *retarget.CLASSES,
+    *maps.CLASSES,
     *keys.CLASSES,
     *edit.CLASSES,
     *plate.CLASSES,
+    *plate_display.CLASSES,
     *export.CLASSES,
 )

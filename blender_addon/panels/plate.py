@@ -5,19 +5,40 @@ from __future__ import annotations
 import bpy
 
 from ..properties.plate import PlateProperties
-from .layout import Sidebar, form, hand_over
+from ..scene import plate, takes
+from .layout import Sidebar, form, hand_over, hint
 
 
 class A2P_PT_plate(Sidebar, bpy.types.Panel):
     bl_label = "Plate"
 
     def draw(self, context: bpy.types.Context) -> None:
-        settings = context.scene.a2p.plate
-        column = form(self.layout)
-        column.prop(settings, "plate_width")
-        column.prop(settings, "plate_height")
-        button = self.layout.operator("a2p.plate", icon="FILE_MOVIE")
+        settings, layout = context.scene.a2p.plate, self.layout
+        if takes.find_rig(context) is None:
+            hint(layout, "Generate a take first")
+            return
+        column = form(layout)
+        for name in PlateProperties.__annotations__:
+            column.prop(settings, name)
+        button = layout.operator("a2p.plate", icon="FILE_MOVIE")
         hand_over(button, settings, PlateProperties.__annotations__)
+        background = plate.background_of(context.scene)
+        if background is not None:
+            _draw_display(layout, background, context.scene.camera)
+
+
+def _draw_display(
+    layout: bpy.types.UILayout, background: bpy.types.CameraBackgroundImage, camera: bpy.types.Object
+) -> None:
+    row = layout.row(align=True)
+    row.label(text=background.image.name, icon="IMAGE_BACKGROUND")
+    row.operator("a2p.reload_plate", text="", icon="FILE_REFRESH")
+    column = form(layout)
+    column.prop(camera.data, "show_background_images", text="Behind Camera")
+    column.prop(background, "display_depth", text="Depth")
+    column.prop(background, "alpha", text="Opacity", slider=True)
+    column.prop(background.image_user, "frame_start", text="Starts At")
+    layout.operator("a2p.plate_plane", icon="IMAGE_REFERENCE")
 
 
 CLASSES = (A2P_PT_plate,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import clip, edit, performance, plate, takes
+from . import clip, edit, performance, plate, rig, takes
 
 
 class A2PSceneSettings(bpy.types.PropertyGroup):
@@ -14,6 +14,7 @@ class A2PSceneSettings(bpy.types.PropertyGroup):
     performance: bpy.props.PointerProperty(type=performance.A2PPerformanceSettings)
     takes: bpy.props.PointerProperty(type=takes.A2PTakesSettings)
     edit: bpy.props.PointerProperty(type=edit.A2PEditSettings)
+    rig: bpy.props.PointerProperty(type=rig.A2PRigSettings)
     plate: bpy.props.PointerProperty(type=plate.A2PPlateSettings)
 
 
@@ -22,6 +23,7 @@ CLASSES = (
     *performance.CLASSES,
     *edit.CLASSES,
     *takes.CLASSES,
+    *rig.CLASSES,
     *plate.CLASSES,
     A2PSceneSettings,
 )

@@ -13,6 +13,8 @@ from kinematics.errors import A2PError
 from .. import compat
 from . import transaction
 
+_PLANE_DISTANCE = 1.5
+"""Metres that the image plane hangs behind the figure."""
 _CANVAS_COLOUR = (0.02, 0.02, 0.02, 1.0)
 """What lies above and below the plate and the render where they are side by side."""
 
@@ -45,6 +47,35 @@ def _load_video(video: Path) -> bpy.types.Image:
     if image.size[0] == 0:
         raise A2PError(f"Blender cannot read the plate {video}: render it again.")
     return image
+
+
+def background_of(scene: bpy.types.Scene) -> bpy.types.CameraBackgroundImage | None:
+    """The plate behind what the scene's camera sees, if there is one."""
+    if scene.camera is None or scene.camera.type != "CAMERA":
+        return None
+    shown = scene.camera.data.background_images
+    return next((one for one in shown if one.image is not None and one.image.source == "MOVIE"), None)
+
+
+def add_image_plane(scene: bpy.types.Scene) -> bpy.types.Object:
+    """Hang the camera's plate into the scene, behind the origin, square to the camera; returns it."""
+    viewer, background = scene.camera, background_of(scene)
+    distance = viewer.matrix_world.translation.length + _PLANE_DISTANCE
+    picture = bpy.data.objects.new(f"{background.image.name} plane", None)
+    picture.empty_display_type = "IMAGE"
+    picture.data = background.image
+    picture.empty_image_depth = "BACK"
+    _time(picture.image_user, background.image_user.frame_start, background.image_user.frame_duration)
+    picture.image_user.frame_offset = background.image_user.frame_offset
+    # An image's longer side is as long as the empty is large.
+    corners = viewer.data.view_frame(scene=scene)
+    extent = max(abs(corners[0].x - corners[2].x), abs(corners[0].y - corners[2].y))
+    picture.empty_display_size = extent * distance / abs(corners[0].z)
+    middle = (corners[0] + corners[2]) / 2
+    picture.parent = viewer
+    picture.location = middle * (distance / abs(corners[0].z))
+    scene.collection.objects.link(picture)
+    return picture
 
 
 def new_camera(camera: Camera, name: str) -> bpy.types.Object:

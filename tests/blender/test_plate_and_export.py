@@ -7,6 +7,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from mathutils import Vector  # noqa: E402
+
 from blender_addon import compat  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from blender_addon.scene.plate import place_plate  # noqa: E402
@@ -73,7 +75,6 @@ def test_plate_lies_behind_what_its_camera_sees(video: Path) -> None:
     assert scene.camera == viewer
     assert (scene.render.resolution_x, scene.render.resolution_y) == (64, 72)
     from bpy_extras.object_utils import world_to_camera_view
-    from mathutils import Vector
 
     bpy.context.view_layer.update()
     for point in ((0.0, 0.0, 0.0), (0.3, -0.2, 1.7)):
@@ -134,3 +135,19 @@ def test_a_file_that_is_no_video_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(A2PError, match="render it again"):
         place_plate(bpy.context.scene, tmp_path / "none.mp4", frame_figure("front", 64, 72), 1, 2)
     assert (len(bpy.data.images), len(bpy.data.cameras)) == before
+
+
+def test_the_plate_hangs_where_the_camera_sees_it(video: Path) -> None:
+    scene = bpy.context.scene
+    viewer = place_plate(scene, video, frame_figure("front", 64, 72), FIRST, 2)
+    assert bpy.ops.a2p.reload_plate() == {"FINISHED"}
+    assert bpy.ops.a2p.plate_plane() == {"FINISHED"}
+    (picture,) = (member for member in scene.objects if member.type == "EMPTY")
+    bpy.context.view_layer.update()
+    from bpy_extras.object_utils import world_to_camera_view
+
+    x, y, depth = world_to_camera_view(scene, viewer, picture.matrix_world.translation)
+    assert (x, y) == (pytest.approx(0.5, abs=1e-3), pytest.approx(0.5, abs=1e-3))
+    assert depth > viewer.matrix_world.translation.length
+    top = picture.matrix_world @ Vector((0.0, picture.empty_display_size / 2, 0.0))
+    assert world_to_camera_view(scene, viewer, top)[1] == pytest.approx(1.0, abs=1e-3)

@@ -1,0 +1,108 @@
+"""Say by hand which bone of a rig is which."""
+
+from __future__ import annotations
+
+import bpy
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from kinematics.errors import A2PError
+from kinematics.retarget.detection import detect
+from kinematics.retarget.maps import BoneMap, save_map
+from kinematics.retarget.slots import SLOTS
+
+from ..scene import retargeting, takes
+from ..scene import rig as rigs
+from .reporting import chosen_path, reported
+
+
+def _target(context: bpy.types.Context) -> bpy.types.Object:
+    """The rig that the section is about. Raises A2PError."""
+    name = context.scene.a2p.rig.target
+    return rigs.find_armature(context.scene, name, "rig", apart_from=takes.find_rig(context))
+
+
+def _fill(context: bpy.types.Context, bone_map: BoneMap) -> None:
+    slots = context.scene.a2p.rig.slots
+    slots.clear()
+    for slot in SLOTS:
+        row = slots.add()
+        row.name = slot
+        row.bones = ", ".join(bone_map[slot])
+
+
+class A2P_OT_detect_rig(bpy.types.Operator):
+    """Find out what kind of rig it is, and fill the map with what is found"""
+
+    bl_idname = "a2p.detect_rig"
+    bl_label = "Detect Rig"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            settings, rig = context.scene.a2p.rig, _target(context)
+            found = detect(rigs.describe(rig), retargeting.user_maps())
+            settings.target = rig.name
+            kind = found.bone_map.label if found.humanoid else "No humanoid"
+            settings.detected = f"{kind}, {found.confidence:.0%} sure"
+            _fill(context, found.bone_map)
+            for reason in found.reasons[1:]:
+                self.report({"WARNING"}, reason)
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+class A2P_OT_load_map(ImportHelper, bpy.types.Operator):
+    """Load a map file (.json) for this rig"""
+
+    bl_idname = "a2p.load_map"
+    bl_label = "Load Map"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".json"
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            path, rig = chosen_path(self.filepath, "a map"), _target(context)
+            bone_map, *_ = retargeting.choose_map(rigs.describe(rig), rig.name, path)
+            settings = context.scene.a2p.rig
+            settings.target, settings.map_file, settings.detected = rig.name, str(path), bone_map.label
+            _fill(context, bone_map)
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
+    """Save the map as it is shown to a file (.json), which Retarget then uses and others can load"""
+
+    bl_idname = "a2p.save_edited_map"
+    bl_label = "Save Map"
+
+    filename_ext = ".json"
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return len(context.scene.a2p.rig.slots) > 0
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            settings, rig = context.scene.a2p.rig, _target(context)
+            bones = {row.name: _split(row.bones) for row in settings.slots if row.bones.strip()}
+            if not bones:
+                raise A2PError("The map is empty: name at least the hips, or press Detect Rig.")
+            bone_map = BoneMap(rig.name, bones)
+            bone_map.indices(rigs.describe(rig))  # raises MapError for what the rig lacks
+            path = chosen_path(self.filepath, "a file for the map").with_suffix(self.filename_ext)
+            save_map(path, bone_map)
+            settings.map_file = str(path)
+            self.report({"INFO"}, f"Saved {path}")
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+CLASSES = (A2P_OT_detect_rig, A2P_OT_load_map, A2P_OT_save_edited_map)

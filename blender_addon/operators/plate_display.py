@@ -1,0 +1,52 @@
+"""How the plate is shown: behind the camera or as a picture in the scene, and read again from its file."""
+
+from __future__ import annotations
+
+import bpy
+
+from kinematics.errors import A2PError
+
+from ..scene import plate
+from .reporting import reported
+
+
+class _OnPlate:
+    """An operator on the plate that the scene's camera shows."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return plate.background_of(context.scene) is not None
+
+
+class A2P_OT_reload_plate(_OnPlate, bpy.types.Operator):
+    """Read the plate's file again, after it was rendered anew"""
+
+    bl_idname = "a2p.reload_plate"
+    bl_label = "Reload Plate"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            image = plate.background_of(context.scene).image
+            image.reload()
+            if image.size[0] == 0:
+                raise A2PError(f"Blender cannot read {image.filepath}: render the plate again.")
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+class A2P_OT_plate_plane(_OnPlate, bpy.types.Operator):
+    """Hang the plate as a picture into the scene, as wide as the camera sees behind the figure"""
+
+    bl_idname = "a2p.plate_plane"
+    bl_label = "Add Image Plane"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            plate.add_image_plane(context.scene)
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+CLASSES = (A2P_OT_reload_plate, A2P_OT_plate_plane)

@@ -1,0 +1,108 @@
+"""How a motion goes to another rig, and which of its bones is which."""
+
+from __future__ import annotations
+
+import bpy
+
+from kinematics.retarget.solver import RetargetOptions
+
+
+def suggest_armatures(self: object, context: bpy.types.Context, text: str) -> list[str]:
+    """The scene's armatures whose names hold what was typed."""
+    names = [member.name for member in context.scene.objects if member.type == "ARMATURE"]
+    return [name for name in names if text.lower() in name.lower()]
+
+
+class RetargetProperties:
+    """How a motion goes to another rig: the same settings in the panel and for the operator."""
+
+    source: bpy.props.StringProperty(
+        name="Source",
+        description="The armature whose motion is copied; empty: the rig of the newest take",
+        search=suggest_armatures,
+    )
+    target: bpy.props.StringProperty(
+        name="Rig",
+        description="The armature that receives the motion; empty: the only other one",
+        search=suggest_armatures,
+    )
+    map_file: bpy.props.StringProperty(
+        name="Map",
+        description="A file that says which bone is which (.json); empty: found by name and shape",
+        subtype="FILE_PATH",
+    )
+    root_motion: bpy.props.EnumProperty(
+        name="Travel",
+        description="What moves over the floor",
+        items=(
+            ("hips", "Hips", "The hips travel, and the root bone stays"),
+            ("root", "Root Bone", "The root bone travels, as game engines want it"),
+            ("none", "In Place", "The figure stays where it rests"),
+        ),
+        default=RetargetOptions.root_motion,
+    )
+    hips_height: bpy.props.FloatProperty(
+        name="Hips Height",
+        description="How high the hips are carried; 1: as in the source",
+        default=RetargetOptions.hips_height,
+        min=0.5,
+        max=1.5,
+    )
+    plant_feet: bpy.props.BoolProperty(
+        name="Plant Feet",
+        description="Hold the feet still while the source's feet stand",
+        default=True,
+    )
+    reach_hands: bpy.props.BoolProperty(
+        name="Reach Hands",
+        description="Keep the hands where the source has them, seen from between the shoulders",
+        default=False,
+    )
+    fingers: bpy.props.BoolProperty(
+        name="Fingers",
+        description="Copy the fingers too",
+        default=RetargetOptions.fingers,
+    )
+
+
+def options_of(source: RetargetProperties) -> RetargetOptions:
+    """Options from an operator or a panel's properties."""
+    return RetargetOptions(
+        plant_feet=source.plant_feet,
+        reach_hands=source.reach_hands,
+        root_motion=source.root_motion,
+        hips_height=round(source.hips_height, 6),
+        fingers=source.fingers,
+    )
+
+
+def suggest_bones(self: A2PSlot, context: bpy.types.Context, text: str) -> list[str]:
+    """The bones of the rig in question whose names hold what was typed last."""
+    rig = context.scene.objects.get(context.scene.a2p.rig.target)
+    before, _, typed = text.rpartition(",")
+    start = f"{before}, " if before else ""
+    names = [bone.name for bone in rig.data.bones] if rig is not None and rig.type == "ARMATURE" else []
+    return [f"{start}{name}" for name in names if typed.strip().lower() in name.lower()]
+
+
+class A2PSlot(bpy.types.PropertyGroup):
+    """A part of a humanoid, and the bones of a rig that are it. Its name is the slot's."""
+
+    bones: bpy.props.StringProperty(
+        name="Bones",
+        description="The bone, or for spine, neck and fingers the bones from the body outward, with commas",
+        search=suggest_bones,
+    )
+
+
+class A2PRigSettings(RetargetProperties, bpy.types.PropertyGroup):
+    """The Rig section's settings, kept in the .blend."""
+
+    detected: bpy.props.StringProperty(name="Type", description="What kind of rig it was found to be")
+    slots: bpy.props.CollectionProperty(
+        name="Map", description="Which bone of the rig is which", type=A2PSlot
+    )
+    slot: bpy.props.IntProperty(name="Slot", description="The slot that was clicked last")
+
+
+CLASSES = (A2PSlot, A2PRigSettings)
