@@ -40,8 +40,7 @@ def render_plate(
     frames = settings.frames_of(performance.frame_count)
     every = avatar.step(settings)
     total = len(frames[::every])
-    if sound is not None:
-        sound = sound[frames.start * SAMPLE_RATE // performance.fps :]
+    sound = sound_of(sound, frames, performance.fps)
     with (
         choose_rasteriser(settings.rasteriser) as rasteriser,
         closing(avatar.pictures(performance, settings, rasteriser)) as pictures,
@@ -50,10 +49,15 @@ def render_plate(
         height, width, _ = first.shape
         fps = performance.fps // every
         with (
-            open_plate(path, (width, height), fps, sound, settings.alpha, frames.start) as film,
+            open_plate(path, (width, height), fps, sound, settings.alpha, frames.start, every) as film,
             in_background(film.write) as write,
         ):
             for done, picture in enumerate(itertools.chain([first], pictures), start=1):
                 raise_if(cancelled)
                 write(picture)
                 on_progress(Progress("plate", done, total))
+
+
+def sound_of(sound: np.ndarray | None, frames: range, fps: int) -> np.ndarray | None:
+    """The sound (N, 2) from the first of the frames on."""
+    return None if sound is None else sound[frames.start * SAMPLE_RATE // fps :]

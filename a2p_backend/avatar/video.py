@@ -6,7 +6,7 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,11 +73,7 @@ class VideoWriter:
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         self._fps = fps
         self._frames = 0
-        self._sound = sound
-        self._samples = 0
-        if sound is not None:
-            self._audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
-            self._audio.codec_context.bit_rate = _SOUND_BIT_RATE
+        self._sound = None if sound is None else _SoundTrack(container, sound)
 
     def write(self, picture: np.ndarray) -> None:
         """Adds a frame and the sound up to its end."""
@@ -86,34 +82,46 @@ class VideoWriter:
         frame.pts, frame.time_base = self._frames, Fraction(1, self._fps)
         self._container.mux(self._video.encode(frame))
         self._frames += 1
-        self._write_sound(self._frames * SAMPLE_RATE // self._fps, whole_chunks=True)
+        if self._sound is not None:
+            self._sound.write_until(Fraction(self._frames, self._fps))
 
     def finish(self) -> None:
         """Writes what the encoders still hold."""
-        self._write_sound(self._frames * SAMPLE_RATE // self._fps, whole_chunks=False)
         self._container.mux(self._video.encode(None))
         if self._sound is not None:
-            self._container.mux(self._audio.encode(None))
+            self._sound.finish(Fraction(self._frames, self._fps))
 
-    def _write_sound(self, end: int, whole_chunks: bool) -> None:
-        """Sound up to sample `end`, silence where the recording is over."""
-        if self._sound is None:
-            return
-        while self._samples < end:
-            stop = min(self._samples + _SOUND_CHUNK, end)
-            if whole_chunks and stop - self._samples < _SOUND_CHUNK:
-                return
-            chunk = np.zeros((2, stop - self._samples), np.float32)
-            recorded = self._sound[self._samples : stop]
-            chunk[:, : len(recorded)] = recorded.T
-            frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts, frame.time_base = (
-                SAMPLE_RATE,
-                self._samples,
-                Fraction(1, SAMPLE_RATE),
-            )
-            self._container.mux(self._audio.encode(frame))
-            self._samples = stop
+
+class _SoundTrack:
+    """The sound (N, 2) of a film, written as the film goes on; silence where it is over."""
+
+    def __init__(self, container: av.container.OutputContainer, sound: np.ndarray) -> None:
+        self._container, self._sound = container, sound
+        self._audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
+        self._audio.codec_context.bit_rate = _SOUND_BIT_RATE
+        self._samples = 0
+
+    def write_until(self, seconds: Fraction) -> None:
+        """Adds the encoder's whole chunks up to that time."""
+        while self._samples + _SOUND_CHUNK <= int(seconds * SAMPLE_RATE):
+            self._write(_SOUND_CHUNK)
+
+    def finish(self, seconds: Fraction) -> None:
+        """Adds the rest up to that time."""
+        self.write_until(seconds)
+        rest = int(seconds * SAMPLE_RATE) - self._samples
+        if rest > 0:
+            self._write(rest)
+        self._container.mux(self._audio.encode(None))
+
+    def _write(self, samples: int) -> None:
+        chunk = np.zeros((2, samples), np.float32)
+        recorded = self._sound[self._samples : self._samples + samples]
+        chunk[:, : len(recorded)] = recorded.T
+        frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, self._samples, Fraction(1, SAMPLE_RATE)
+        self._container.mux(self._audio.encode(frame))
+        self._samples += samples
 
 
 @dataclass(frozen=True)
@@ -136,11 +144,12 @@ def open_plate(
     sound: np.ndarray | None = None,
     alpha: bool = False,
     first_frame: int = 0,
+    every: int = 1,
 ) -> Iterator[FrameWriter]:
     """A writer of what `path` asks for: a film for .mp4 or .mov, a folder of PNG pictures for no ending.
 
     alpha: whether pictures have it, which an .mp4 cannot hold. first_frame: of the take, counted from 0.
-    Otherwise as `open_video`.
+    every: frames of the take from one picture to the next. Otherwise as `open_video`.
     """
     ending = Path(path).suffix.lower()
     if ending not in (".mp4", ".mov", "") or (alpha and ending == ".mp4"):
@@ -153,7 +162,7 @@ def open_plate(
         with open_video(path, size, fps, sound, alpha) as film:
             yield film
     else:
-        with open_pictures(path, first_frame) as folder:
+        with open_pictures(path, first_frame, every) as folder:
             yield folder
 
 
@@ -176,18 +185,49 @@ def open_video(
     Raises:
         VideoError: the file cannot be written.
     """
-    form = "mov" if alpha or Path(path).suffix.lower() == ".mov" else "mp4"
+    with _open_film(Path(path), quicktime=alpha) as container:
+        writer = VideoWriter(container, size, fps, sound, alpha)
+        yield writer
+        writer.finish()
+
+
+def join_films(parts: Sequence[Path], path: Path, fps: int, sound: np.ndarray | None) -> None:
+    """One film of silent ones that `open_video` wrote alike, their pictures as they are; with sound.
+
+    Raises VideoError where a part cannot be read or the film not be written.
+    """
+    with _open_film(path) as film, av.open(str(parts[0])) as first:
+        pictures = film.add_stream_from_template(first.streams.video[0])
+        track = None if sound is None else _SoundTrack(film, sound)
+        frames = 0
+        for part in parts:
+            with av.open(str(part)) as source:
+                before = frames
+                for packet in source.demux(source.streams.video[0]):
+                    if packet.dts is None:  # the end
+                        continue
+                    shift = int(Fraction(before, fps) / packet.time_base)
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, pictures
+                    film.mux(packet)
+                    frames += 1
+                    if track is not None:
+                        track.write_until(Fraction(frames, fps))
+        if track is not None:
+            track.finish(Fraction(frames, fps))
+
+
+@contextmanager
+def _open_film(path: Path, *, quicktime: bool = False) -> Iterator[av.container.OutputContainer]:
+    form = "mov" if quicktime or path.suffix.lower() == ".mov" else "mp4"
     try:
         with atomic_write(path) as file, av.open(file, "w", format=form) as container:
-            writer = VideoWriter(container, size, fps, sound, alpha)
-            yield writer
-            writer.finish()
+            yield container
     except (OSError, av.FFmpegError) as error:
         raise VideoError(f"Cannot write the video {path}: {error.strerror or error}.") from error
 
 
 @contextmanager
-def open_pictures(path: str | Path, first_frame: int = 0) -> Iterator[PictureWriter]:
+def open_pictures(path: str | Path, first_frame: int = 0, every: int = 1) -> Iterator[PictureWriter]:
     """A writer of a folder of PNG pictures that appears whole or not at all.
 
     Raises:
@@ -199,7 +239,7 @@ def open_pictures(path: str | Path, first_frame: int = 0) -> Iterator[PictureWri
     partial = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         partial.mkdir()
-        yield PictureWriter(partial, itertools.count(first_frame + 1))
+        yield PictureWriter(partial, itertools.count(first_frame + 1, every))
         partial.rename(target)
     except (OSError, av.FFmpegError) as error:
         raise VideoError(f"Cannot write the pictures {path}: {error.strerror or error}.") from error

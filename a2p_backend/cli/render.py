@@ -67,7 +67,8 @@ def render(
 ) -> None:
     """Render the plate of a take, or videos of a dataset's captured motion.
 
-    With --dataset, videos that are there already are kept, so that a run that was interrupted goes on.
+    The same command goes on where it was interrupted: with a long take at the last 10 s, with --dataset at
+    the first video that is not there yet.
     """
     if size is not None:
         width, height = _size(size)

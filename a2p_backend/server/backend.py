@@ -91,12 +91,12 @@ class Backend:
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> None:
-        """Write the plate straight to `path`, in constant memory; see `avatar.plate.render_plate`."""
-        from a2p_backend.avatar.plate import render_plate  # which loads OpenGL; motion alone does without
+        """Write the plate straight to `path`, in constant memory; see `avatar.parts.render_in_parts`."""
+        from a2p_backend.avatar.parts import render_in_parts  # loads OpenGL; motion alone does without
 
         sound = None if clip is None else load_clip(clip, clip_name).sound
         avatar = self.avatar(performance.actor)
-        render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
+        render_in_parts(performance, avatar, path, settings, sound, on_progress, cancelled)
 
     def avatar(self, actor: str) -> Avatar:
         """Who draws an actor. Raises A2PError where it is not installed, or has nothing to be seen."""
