@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backend, edit, export, generate, keys, maps, plate, plate_display, queue, retarget, takes
+from . import backend, edit, export, face, generate, keys, maps, plate, plate_display, queue, retarget, takes
 
 CLASSES = (
     *backend.CLASSES,
@@ -12,6 +12,7 @@ CLASSES = (
     *retarget.CLASSES,
     *maps.CLASSES,
     *keys.CLASSES,
+    *face.CLASSES,
     *edit.CLASSES,
     *plate.CLASSES,
     *plate_display.CLASSES,
