@@ -72,7 +72,7 @@ class ActorManifest(BaseModel):
     networks: dict[NetworkName, NetworkEntry]
     statistics: str = "statistics.safetensors"
     body: Literal["default", "own"] = "default"
-    avatar: Literal["codec"] | None = None
+    avatar: Literal["codec", "trained"] | None = None
     """What its plate is drawn by; None: its own mesh."""
     face_codes: tuple[str, ...] = ()
     defaults: ActorDefaults = ActorDefaults()

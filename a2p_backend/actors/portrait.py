@@ -1,4 +1,4 @@
-"""Who draws an actor: the codec avatar that it came with, or else its own mesh."""
+"""Who draws an actor: the codec avatar that it came with, one that was trained, or else its own mesh."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from a2p_backend.actors.manifest import AVATAR_FOLDER, ActorManifest
 from a2p_backend.avatar.codec.portrait import CodecPortrait
 from a2p_backend.avatar.codec.storage import load_avatar as read_stored
 from a2p_backend.avatar.portrait import Avatar, FigureAvatar
+from a2p_backend.avatar.trained.decoder import load_decoder
+from a2p_backend.avatar.trained.portrait import TrainedPortrait
 
 
 def load_avatar(folder: Path, device: torch.device) -> Avatar:
@@ -23,4 +25,6 @@ def load_avatar(folder: Path, device: torch.device) -> Avatar:
     body = load_actor_body(folder, manifest)
     if manifest.avatar == "codec":
         return CodecPortrait(read_stored(folder / AVATAR_FOLDER, body), device)
+    if manifest.avatar == "trained":
+        return TrainedPortrait(load_decoder(folder / AVATAR_FOLDER), body, manifest.face_codes)
     return FigureAvatar(body, manifest.face_codes)

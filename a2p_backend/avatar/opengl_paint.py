@@ -29,11 +29,14 @@ _VERTEX_SHADER = """
 in vec4 clip_position;
 in vec3 vertex_position, vertex_normal;
 in vec4 vertex_material;
+in vec2 vertex_uv;
 // At an outline a pixel's middle lies beyond the triangle, where normals turn away: stay within it.
 centroid out vec3 position, normal;
 centroid out vec4 material;
 centroid out float depth;
+centroid out vec2 uv;
 void main() {
+    uv = vertex_uv;
     position = vertex_position;
     normal = vertex_normal;
     material = vertex_material;
@@ -62,9 +65,12 @@ uniform vec3 camera_centre;
 uniform vec3 lamps[3];
 uniform vec2 picture_size;
 uniform sampler2D surroundings;
+uniform sampler2D skin;
+uniform bool has_skin;
 centroid in vec3 position, normal;
 centroid in vec4 material;
 centroid in float depth;
+centroid in vec2 uv;
 out vec4 fragment;
 
 const vec3 lamp_colours[3] = vec3[]({", ".join(_vector(colour) for _, colour in LAMPS)});
@@ -85,7 +91,8 @@ void main() {{
     float gleam = max(dot(n, normalize(toward + lamps[0])), 0.0);
     float behind = depth - texture(surroundings, gl_FragCoord.xy / picture_size).r;
     float unshaded = 1.0 - {SHADE} * clamp(behind / {SHADE_DEPTH}, 0.0, 1.0);
-    vec3 diffuse = material.rgb / {np.pi} * light;
+    vec3 albedo = has_skin ? texture(skin, uv).rgb : material.rgb;
+    vec3 diffuse = albedo / {np.pi} * light;
     vec3 colour = (diffuse + {RIM} * edge * lamp_colours[2]) * unshaded
         + {HIGHLIGHT} * material.a * pow(gleam, {SHININESS});
     fragment = vec4(colour, 1.0);
@@ -111,7 +118,7 @@ class Painter:
         """See `Rasteriser.paint`; `clip` (V, 4) are the vertices in clip space."""
         mesh, targets = self._mesh_of(surface), self._targets_of(camera)
         normals = vertex_normals(vertices, surface.faces).numpy()
-        mesh.vertices.write(np.hstack([clip, vertices.numpy(), normals]).astype(np.float32))
+        mesh.vertices.write(mesh.at_corners(np.hstack([clip, vertices.numpy(), normals]).astype(np.float32)))
 
         # Clip space has y downward, which turns faces over: those to leave out are OpenGL's front faces.
         self._context.enable(moderngl.CULL_FACE)
@@ -127,6 +134,10 @@ class Painter:
         self._light["lamps"] = [tuple(lamp) for lamp in lamp_directions(camera)]
         self._light["picture_size"] = (camera.width, camera.height)
         targets.surroundings.use(0)
+        self._light["surroundings"], self._light["skin"] = 0, 1
+        self._light["has_skin"] = mesh.skin is not None
+        if mesh.skin is not None:
+            mesh.skin.use(1)
         targets.many.use()
         targets.many.clear()
         mesh.light.render(moderngl.TRIANGLES)
@@ -170,23 +181,43 @@ class _Mesh:
         depth: moderngl.Program,
     ) -> None:
         self.surface = surface
+        skin = surface.skin
+        self._source = None if skin is None else skin.source.cpu().numpy()
+        self.skin = None if skin is None else _skin_texture(context, skin.texture)
         material = torch.cat([surface.albedo, surface.gloss[:, None]], dim=1).cpu().numpy()
-        faces = surface.faces.cpu().numpy().astype(np.uint32)
-        self.vertices = context.buffer(reserve=len(material) * 40, dynamic=True)
-        self._material = context.buffer(material.astype(np.float32).tobytes())
-        self._faces = context.buffer(faces.tobytes())
+        uvs = np.zeros((len(material), 2)) if skin is None else skin.uvs.cpu().numpy()
+        corners = surface.faces if skin is None else skin.corners
+        shown = np.hstack([self.at_corners(material), uvs]).astype(np.float32)
+        self.vertices = context.buffer(reserve=len(shown) * 40, dynamic=True)
+        self._material = context.buffer(shown.tobytes())
+        self._faces = context.buffer(corners.cpu().numpy().astype(np.uint32).tobytes())
         content = [
             (self.vertices, "4f 3f 3f", "clip_position", "vertex_position", "vertex_normal"),
-            (self._material, "4f", "vertex_material"),
+            (self._material, "4f 2f", "vertex_material", "vertex_uv"),
         ]
         self.light = context.vertex_array(light, content, index_buffer=self._faces)
         self.depth = context.vertex_array(
             depth, [(self.vertices, "4f 24x", "clip_position")], index_buffer=self._faces
         )
 
+    def at_corners(self, values: np.ndarray) -> np.ndarray:
+        """Values of vertices (V, C) as the buffers hold them."""
+        return values if self._source is None else values[self._source]
+
     def release(self) -> None:
-        for resource in (self.light, self.depth, self.vertices, self._material, self._faces):
-            resource.release()
+        for resource in (self.light, self.depth, self.vertices, self._material, self._faces, self.skin):
+            if resource is not None:
+                resource.release()
+
+
+def _skin_texture(context: moderngl.Context, texture: torch.Tensor) -> moderngl.Texture:
+    """A linear texture (H, W, 3), its first row where v is 0, with smaller copies for the distance."""
+    height, width, _ = texture.shape
+    pixels = texture.cpu().numpy().astype(np.float16)
+    uploaded = context.texture((width, height), 3, pixels.tobytes(), dtype="f2")
+    uploaded.build_mipmaps()
+    uploaded.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+    return uploaded
 
 
 class _Targets:

@@ -71,7 +71,7 @@ class FigureAvatar:
         self, performance: Performance, settings: PlateSettings, rasteriser: Rasteriser
     ) -> Generator[Picture]:
         figure = self._figure
-        with _one_thread():
+        with one_thread():
             surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, rasteriser.device)
             studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
             for vertices in self.vertices(performance, settings.frames_of(performance.frame_count)):
@@ -90,7 +90,7 @@ class FigureAvatar:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keeps torch to one thread: its others, waiting for small tasks, would take the cores from OpenGL's."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -84,10 +84,13 @@ def shade_supersampled(
 
     normals = vertex_normals(vertices, surface.faces)[surface.faces]
     normal = normalize(torch.einsum("nk,nkc->nc", barycentrics, normals[face]), dim=1)
+    material = surface.material_of_face[face]
+    if surface.skin is not None:
+        material = torch.cat([surface.skin.colours(face, barycentrics), material[:, 3:]], dim=1)
     colour = _light(
         normal,
         _toward_camera(large, pixels),
-        surface.material_of_face[face],
+        material,
         _unshaded(fragments.depth, large).ravel()[pixels] if len(pixels) else depth,
         lamp_directions(camera),
     )

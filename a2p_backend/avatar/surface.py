@@ -8,17 +8,42 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from a2p_backend.avatar.texture import interpolate, sample_texture
+
+
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """A texture on a surface, whose vertices have several corners where charts meet.
+
+    corners: (F, 3) int64 numbers of corners. source: (C,) int64 the vertex of each. uvs: (C, 2), v down, 0
+    and 1 the texture's edges. texture: (H, W, 3) linear.
+    """
+
+    corners: torch.Tensor
+    source: torch.Tensor
+    uvs: torch.Tensor
+    texture: torch.Tensor
+
+    def colours(self, face: torch.Tensor, barycentrics: torch.Tensor) -> torch.Tensor:
+        """(N, 3) at points of faces (N,), given by barycentrics (N, 3)."""
+        uvs = interpolate(self.uvs[self.corners], face, barycentrics)
+        size = torch.tensor(self.texture.shape[1::-1], dtype=uvs.dtype, device=uvs.device)
+        # The look-up counts from the outermost texels' centres.
+        return sample_texture(self.texture.permute(2, 0, 1), (uvs * size - 0.5) / (size - 1.0))
+
 
 @dataclass(frozen=True, eq=False)
 class Surface:
     """What a mesh is made of.
 
     faces: (F, 3) int64. albedo: (V, 3) linear, the same at all corners of a face. gloss: (V,), likewise.
+    skin: a texture in the albedo's place, or None.
     """
 
     faces: torch.Tensor
     albedo: torch.Tensor
     gloss: torch.Tensor
+    skin: Skin | None = None
 
     @classmethod
     def from_colours(
@@ -30,6 +55,27 @@ class Surface:
             linear_from_srgb(torch.as_tensor(colours, dtype=torch.float32, device=device)),
             torch.as_tensor(gloss, dtype=torch.float32, device=device),
         )
+
+    @classmethod
+    def from_texture(
+        cls,
+        corners: np.ndarray,
+        source: np.ndarray,
+        uvs: np.ndarray,
+        texture: np.ndarray,
+        gloss: float,
+        device: torch.device | str,
+    ) -> Surface:
+        """From a `Skin`'s parts, its texture (H, W, 3) uint8 sRGB."""
+        skin = Skin(
+            torch.as_tensor(corners, dtype=torch.int64, device=device),
+            torch.as_tensor(source, dtype=torch.int64, device=device),
+            torch.as_tensor(uvs, dtype=torch.float32, device=device),
+            linear_from_srgb(torch.as_tensor(texture, device=device).to(torch.float32) / 255.0),
+        )
+        count = int(skin.source.max()) + 1
+        plain = torch.ones((count, 3), device=device)
+        return cls(skin.source[skin.corners], plain, torch.full((count,), gloss, device=device), skin)
 
     @cached_property
     def material_of_face(self) -> torch.Tensor:

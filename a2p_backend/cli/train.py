@@ -1,4 +1,4 @@
-"""`a2p train`: the four trainers, in the order in which they build on each other."""
+"""`a2p train`: the four trainers of motion, each built on those before, and the avatar's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from a2p_backend.cli.console import StageBars, done, loading
 from a2p_backend.wire.progress import Progress
 
 app = typer.Typer(
-    help="Train an actor's networks: codec, guide, body, face. Each goes on where it was stopped.",
+    help="Train an actor's networks: codec, guide, body, face (they go on where they were stopped), avatar.",
     no_args_is_help=True,
 )
 
@@ -57,6 +57,38 @@ def face(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, se
     from a2p_backend.training.face import train_face
 
     _train("face", train_face, FACE, dataset, out, steps, seed)
+
+
+@app.command()
+def avatar(
+    character: Annotated[Path, typer.Argument(help="A rigged character: .blend, .glb, .vrm or .fbx.")],
+    out: OutOption,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the texture's fit.")] = None,
+    texture: Annotated[int | None, typer.Option(min=64, max=4096, help="Texels along a side.")] = None,
+    views: Annotated[int | None, typer.Option(min=1, max=64, help="Cameras in each ring.")] = None,
+    head: Annotated[Path | None, typer.Option(help="Write the head's geometry there, too (.npz).")] = None,
+) -> None:
+    """Fit an avatar to views of a character, so that plates show it. Needs Blender's module."""
+    from a2p_backend.actors.manifest import AVATAR_FOLDER
+    from a2p_backend.avatar.trained.decoder import load_decoder
+    from a2p_backend.training.avatar import AvatarConfig, report_line, train_avatar
+    from a2p_backend.training.head_geometry import write_head
+
+    given = {"steps": steps, "texture": texture, "views": views}
+    config = dataclasses.replace(
+        AvatarConfig(), **{name: value for name, value in given.items() if value is not None}
+    )
+    with StageBars() as bars:
+        report = train_avatar(
+            character, out, config, lambda stage, step, total: bars(Progress(stage, step, total))
+        )
+    if head is not None:
+        write_head(load_decoder(out / AVATAR_FOLDER), head)
+    done(
+        out / AVATAR_FOLDER,
+        report_line(report) + ".",
+        f"Take a look: a2p render take.npz (actor {out.name}).",
+    )
 
 
 def _train(

@@ -1,0 +1,116 @@
+"""From expression codes to a skin: what `a2p train avatar` fits, and its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from a2p_backend.wire.files import atomic_write
+from kinematics.errors import A2PError
+
+DECODER_FILE = "decoder.safetensors"
+_FORMAT = "a2p trained avatar 1"
+_LARGEST_BYTES = 256 * 2**20
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class DecoderError(A2PError):
+    """A trained avatar's file that cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """A skin at rest, and what expressions make of it. Lengths in metres, world axes of the character's file.
+
+    vertices: (V, 3). faces: (F, 3) int32, numbers of corners. source: (C,) int32, the vertex of each corner;
+    a vertex has several where charts of the texture meet. uvs: (C, 2), v down, 0 and 1 the texture's edges.
+    weights, indices: (V, 8) shares and numbers of the bones that move a vertex.
+    moves: (E, V, 3) float16, displacement of each vertex at expression 1.
+    texture: (H, W, 3) uint8 sRGB.
+    bone_rest: (J, 4, 4) bone to rig space. to_world: (4, 4) rig space to world. parents: (J,) int32.
+    expressions: names of the E expressions. bones: names of the J bones.
+    """
+
+    vertices: FloatArray
+    faces: npt.NDArray[np.int32]
+    source: npt.NDArray[np.int32]
+    uvs: FloatArray
+    weights: FloatArray
+    indices: npt.NDArray[np.int32]
+    moves: npt.NDArray[np.float16]
+    texture: npt.NDArray[np.uint8]
+    bone_rest: npt.NDArray[np.float64]
+    to_world: npt.NDArray[np.float64]
+    parents: npt.NDArray[np.int32]
+    expressions: tuple[str, ...]
+    bones: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count, corners, bones = len(self.vertices), len(self.source), len(self.bones)
+        shapes = {
+            "vertices": (count, 3),
+            "faces": (len(self.faces), 3),
+            "uvs": (corners, 2),
+            "weights": (count, self.weights.shape[-1]),
+            "indices": self.weights.shape,
+            "moves": (len(self.expressions), count, 3),
+            "texture": (*self.texture.shape[:2], 3),
+            "bone_rest": (bones, 4, 4),
+            "to_world": (4, 4),
+            "parents": (bones,),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise DecoderError(f"The avatar's {name} do not fit its other parts: train it again.")
+        for name, limit in (("faces", corners), ("source", count), ("indices", bones)):
+            numbers = getattr(self, name)
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < limit:
+                raise DecoderError(f"The avatar's {name} name parts that it lacks: train it again.")
+        for name in ("vertices", "uvs", "weights", "moves", "bone_rest", "to_world"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise DecoderError(f"The avatar's {name} hold a number that is not finite: train it again.")
+
+    def shaped(self, values: FloatArray) -> FloatArray:
+        """Vertices (T, V, 3) at rest of expressions (T, E)."""
+        moves = self.moves.astype(np.float32).reshape(len(self.expressions), -1)
+        return self.vertices + (values @ moves).reshape(len(values), -1, 3)
+
+    def save(self, folder: Path) -> None:
+        """Write the decoder's file into a folder, whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            field.name: np.ascontiguousarray(getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in ("expressions", "bones")
+        }
+        names = json.dumps({"expressions": self.expressions, "bones": self.bones})
+        with atomic_write(folder / DECODER_FILE) as file:
+            file.write(save(arrays, metadata={"format": _FORMAT, "names": names}))
+
+
+def load_decoder(folder: Path) -> Decoder:
+    """The decoder in a folder. DecoderError where its file is missing, damaged or of another kind."""
+    path = folder / DECODER_FILE
+    if not path.is_file():
+        raise DecoderError(f"The avatar's file {path} is missing: run `a2p train avatar` again.")
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise DecoderError(f"{path} is larger than any trained avatar's file: train it again.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                raise DecoderError(f"{path} is not a trained avatar of this version: train it again.")
+            names = json.loads(metadata["names"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return Decoder(
+            **arrays, expressions=tuple(map(str, names["expressions"])), bones=tuple(map(str, names["bones"]))
+        )
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DecoderError(f"{path} is damaged ({error}): train the avatar again.") from error

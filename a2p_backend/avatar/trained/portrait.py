@@ -1,0 +1,90 @@
+"""Pictures of a trained avatar."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from a2p_backend.avatar.portrait import Picture, one_thread
+from a2p_backend.avatar.rasteriser import Rasteriser
+from a2p_backend.avatar.studio import Studio
+from a2p_backend.avatar.surface import Surface
+from a2p_backend.avatar.trained.carriers import carrier_for
+from a2p_backend.avatar.trained.decoder import Decoder, FloatArray
+from a2p_backend.avatar.views import stage_cameras
+from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.settings import PlateSettings
+from kinematics.body import Body
+from kinematics.stage import place_on_stage
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "jaw_open": ("jawOpen", "mouthOpen", "A", "aa", "vrc.v_aa"),
+    "lips_wide": ("mouthStretchLeft", "mouthStretchRight", "ee", "I", "vrc.v_ih"),
+    "lips_round": ("mouthPucker", "mouthFunnel", "ou", "U", "vrc.v_ou"),
+    "brows_up": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    "blink": ("eyeBlinkLeft", "eyeBlinkRight", "blink", "Blink", "vrc.blink"),
+    "smile": ("mouthSmileLeft", "mouthSmileRight", "happy", "Joy"),
+}
+"""What common face rigs call an expression code: ARKit's names and VRM's."""
+_SEVERAL = ("Left", "Right")
+_MOST = 1.2
+"""Beyond this an expression would tear the face."""
+_GLOSS = 0.12
+_FRAMES_AT_ONCE = 20
+
+
+class TrainedPortrait:
+    """A trained avatar, drawn in a studio; an `a2p_backend.avatar.portrait.Avatar`."""
+
+    def __init__(self, decoder: Decoder, body: Body, face_codes: tuple[str, ...] = ()) -> None:
+        """face_codes: what the actor calls its first expression codes."""
+        self._decoder, self._body = decoder, body
+        self._expression_of_code = expression_matrix(decoder.expressions, face_codes)
+
+    def step(self, settings: PlateSettings) -> int:
+        return 1
+
+    def pictures(
+        self, performance: Performance, settings: PlateSettings, rasteriser: Rasteriser
+    ) -> Generator[Picture]:
+        decoder = self._decoder
+        with one_thread():
+            surface = Surface.from_texture(
+                decoder.faces, decoder.source, decoder.uvs, decoder.texture, _GLOSS, rasteriser.device
+            )
+            studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
+            for vertices in self.vertices(performance, settings.frames_of(performance.frame_count)):
+                placed = torch.from_numpy(vertices).to(rasteriser.device)
+                views = [
+                    studio.cut_out(placed) if settings.alpha else studio.picture(placed) for studio in studios
+                ]
+                yield torch.cat(views, dim=1).cpu().numpy()
+
+    def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
+        pose = place_on_stage(self._body, performance.pose)
+        carrier = carrier_for(self._decoder, self._body, pose, performance.fps)
+        for start in range(0, len(frames), _FRAMES_AT_ONCE):
+            some = frames[start : start + _FRAMES_AT_ONCE]
+            rows = slice(some.start, some.stop)
+            yield from carrier.carry(self._shaped(performance.face[rows]), rows)
+
+    def _shaped(self, face: FloatArray) -> FloatArray:
+        codes = np.clip(face[:, : len(self._expression_of_code)], 0.0, _MOST)
+        return self._decoder.shaped((codes @ self._expression_of_code).astype(np.float32))
+
+
+def expression_matrix(expressions: tuple[str, ...], face_codes: tuple[str, ...]) -> FloatArray:
+    """(codes, expressions): which expression shows which code. Of a code's other names the first serves."""
+    matrix = np.zeros((len(face_codes), len(expressions)), np.float32)
+    for row, code in enumerate(face_codes):
+        if code in expressions:
+            matrix[row, expressions.index(code)] = 1.0
+            continue
+        found = [name for name in ALIASES.get(code, ()) if name in expressions]
+        for name in found:
+            if name == found[0] or any(side in name and side in "".join(found) for side in _SEVERAL):
+                matrix[row, expressions.index(name)] = 1.0
+    return matrix

@@ -1,0 +1,149 @@
+"""What each expression code does to the skin: displacements by rule, centimetres at code 1.
+
+Points are those of the closed face at rest; where upper and lower lip touch, `parted` tells them apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kinematics.actors.default.skin.fields import smooth_step
+from kinematics.actors.default.skin.head import (
+    EYE,
+    EYE_HALF_WIDTH,
+    LID_RADIUS,
+    MOUTH_WIDTH,
+    lid_edges,
+    lip_line,
+)
+from kinematics.arrays import FloatArray
+from kinematics.face_codes import FACE_CODE_NAMES
+
+_HINGE = np.array([0.0, 159.6, 3.0])
+_JAW_RADIANS = 0.27
+_FOREHEAD_Y = 166.3
+
+
+def displacements(points: FloatArray, parted: FloatArray) -> FloatArray:
+    """(codes, N, 3), in the order of FACE_CODE_NAMES.
+
+    points: (N, 3) at rest, lips closed. parted: (N, 3), the same in the state in which the head is meshed.
+    """
+    by_name = {
+        "jaw_open": _jaw_open(points, parted),
+        "lips_wide": _lips_wide(points),
+        "lips_round": _lips_round(points, parted),
+        "brows_up": _brows_up(points),
+        "blink": _blink(points, 1.0),
+        "smile": _smile(points),
+    }
+    return np.stack([by_name[name] for name in FACE_CODE_NAMES])
+
+
+def jaw_share(points: FloatArray, parted: FloatArray) -> FloatArray:
+    """(N,) how far the skin follows the jaw: sharply divided between the lips, gradually in the cheeks."""
+    x = np.abs(points[:, 0])
+    reach = 0.30 + 3.0 * smooth_step(x, 1.9, 4.6) + 1.2 * smooth_step(-points[:, 2], -5.5, -3.0)
+    below = smooth_step(-(parted[:, 1] - lip_line(parted[:, 0])) / reach, -1.0, 1.0)
+    share: FloatArray = below * smooth_step(points[:, 2], 1.0, 6.5) * smooth_step(points[:, 1], 148.5, 152.6)
+    return share
+
+
+def _jaw_open(points: FloatArray, parted: FloatArray) -> FloatArray:
+    local = points - _HINGE
+    cosine, sine = np.cos(_JAW_RADIANS), np.sin(_JAW_RADIANS)
+    turned = np.stack(
+        [
+            local[:, 0],
+            cosine * local[:, 1] - sine * local[:, 2],
+            sine * local[:, 1] + cosine * local[:, 2],
+        ],
+        axis=1,
+    )
+    moved: FloatArray = (turned - local) * jaw_share(points, parted)[:, None]
+    moved[:, 0] -= 0.12 * points[:, 0] * _around_mouth(points)
+    return moved
+
+
+def _around_mouth(points: FloatArray) -> FloatArray:
+    x, y, z = points.T
+    share: FloatArray = (
+        np.exp(-(((y - 157.3) / 1.7) ** 2)) * np.exp(-((np.abs(x) / 3.6) ** 4)) * smooth_step(z, 5.5, 9.0)
+    )
+    return share
+
+
+def _lips_wide(points: FloatArray) -> FloatArray:
+    x, share = points[:, 0], _around_mouth(points)
+    moved = np.zeros_like(points)
+    moved[:, 0] = 0.72 * np.tanh(x / 1.6) * share
+    moved[:, 2] = -0.28 * share * np.minimum(np.abs(x) / 2.4, 1.0)
+    moved[:, 1] = -0.06 * (points[:, 1] - 157.3) * share
+    return moved
+
+
+def _lips_round(points: FloatArray, parted: FloatArray) -> FloatArray:
+    x, share = points[:, 0], _around_mouth(points)
+    across = np.clip(1.0 - (x / (MOUTH_WIDTH + 0.3)) ** 2, 0.0, 1.0)
+    side = np.sign(parted[:, 1] - lip_line(parted[:, 0]))
+    near = np.exp(-(((points[:, 1] - 157.3) / 1.1) ** 2))
+    moved = np.zeros_like(points)
+    moved[:, 0] = -0.44 * x * share
+    moved[:, 1] = np.where(side > 0, 0.20, -0.34) * across * near * share
+    moved[:, 2] = 0.85 * across * share
+    return moved
+
+
+def _brows_up(points: FloatArray) -> FloatArray:
+    x, y, z = points.T
+    share = smooth_step(y, 164.9, 166.3) * (1.0 - smooth_step(y, 167.2, 171.0))
+    share = share * smooth_step(z, 4.5, 8.5) * (0.8 + 0.2 * smooth_step(np.abs(x), 0.5, 3.0))
+    moved = np.zeros_like(points)
+    moved[:, 1], moved[:, 2] = 0.85 * share, -0.12 * share
+    return moved
+
+
+def _blink(points: FloatArray, shut: float, upper: bool = True) -> FloatArray:
+    """Lids turn about the eye's x axis, sliding over the eyeball; `shut` 1 brings them together."""
+    moved = np.zeros_like(points)
+    for side in (1.0, -1.0):
+        local = (points - EYE * (side, 1.0, 1.0)) * (side, 1.0, 1.0)
+        radius, distance = np.hypot(local[:, 1], local[:, 2]), np.linalg.norm(local, axis=1)
+        elevation = np.arctan2(local[:, 1], local[:, 2])
+        low, high = lid_edges(np.clip(local[:, 0], -EYE_HALF_WIDTH, EYE_HALF_WIDTH))
+        middle = low + 0.12 * (high - low)
+        near = 1.0 - smooth_step(distance, LID_RADIUS + 0.25, LID_RADIUS + 1.0)
+        near = near * smooth_step(local[:, 2], -0.3, 0.3)
+        if upper:
+            follows = smooth_step(elevation, 0.45 * (low + high) - 0.2, 0.5 * (low + high))
+            follows = follows * (1.0 - smooth_step(elevation, high + 0.10, high + 0.62))
+            turn = shut * follows * near * (middle - high - 0.03)
+        else:
+            follows = 1.0 - smooth_step(elevation, 0.5 * (low + high), 0.55 * (low + high) + 0.2)
+            follows = follows * smooth_step(elevation, low - 0.62, low - 0.08)
+            turn = shut * follows * near * (middle - low)
+        after = elevation + turn
+        moved[:, 1] += radius * np.sin(after) - local[:, 1]
+        moved[:, 2] += radius * np.cos(after) - local[:, 2]
+    if upper:
+        moved += _blink(points, shut, upper=False)
+    return moved
+
+
+def _smile(points: FloatArray) -> FloatArray:
+    x, y, z = points.T
+    side, x = np.sign(x), np.abs(x)
+    front = smooth_step(z, 4.5, 8.0)
+    corner = np.exp(-(((x - 2.5) / 1.5) ** 2) - ((y - 157.4) / 1.6) ** 2) * front
+    cheek = np.exp(-(((x - 4.0) / 1.7) ** 2) - ((y - 160.6) / 1.7) ** 2) * front
+    middle = np.exp(-((x / 1.6) ** 2)) * _around_mouth(points)
+    moved: FloatArray = np.stack(
+        [
+            side * (0.62 * corner + 0.1 * cheek),
+            0.78 * corner + 0.34 * cheek - 0.06 * middle,
+            0.22 * cheek - 0.3 * corner,
+        ],
+        axis=1,
+    )
+    moved += _blink(points, 1.6, upper=False)
+    return moved
