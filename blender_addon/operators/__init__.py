@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from . import backend, edit, export, face, generate, keys, maps, plate, plate_display, queue, retarget, takes
+from . import (
+    backend,
+    edit,
+    export,
+    face,
+    generate,
+    import_rig,
+    keys,
+    maps,
+    plate,
+    plate_display,
+    queue,
+    retarget,
+    takes,
+)
 
 CLASSES = (
     *backend.CLASSES,
     *generate.CLASSES,
     *queue.CLASSES,
     *takes.CLASSES,
+    *import_rig.CLASSES,
     *retarget.CLASSES,
     *maps.CLASSES,
     *keys.CLASSES,

@@ -6,9 +6,11 @@ import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from ..scene import export, takes
+from ..scene import rig as rigs
 from .reporting import chosen_path, reported
 
-_EXPORTERS = {"FBX": export.export_fbx, "BVH": export.export_bvh}
+_SCENE_RATE = 0.0
+"""A frame rate that stands for the scene's."""
 
 
 class A2P_OT_export(ExportHelper, bpy.types.Operator):
@@ -23,20 +25,49 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
     format: bpy.props.EnumProperty(
         name="Format",
         items=(
-            ("FBX", "FBX", "Rig, body mesh and motion"),
+            ("FBX", "FBX", "Rig, meshes and motion"),
             ("BVH", "BVH", "Bones and motion, in centimetres with Y up"),
+            ("GLB", "glTF", "Rig, meshes and motion, for the web and most engines"),
+            ("USD", "USD", "Rig, meshes and motion, for film pipelines"),
         ),
+    )
+    rig: bpy.props.StringProperty(name="Rig", description="The armature; empty: the rig of the newest take")
+    preset: bpy.props.EnumProperty(
+        name="For",
+        description="Axes, bones and names as a program expects them",
+        items=[(name, preset.label, "") for name, preset in export.PRESETS.items()],
+    )
+    fps: bpy.props.FloatProperty(
+        name="Frame Rate",
+        description="Frames a second of the file; 0: the scene's",
+        default=_SCENE_RATE,
+        min=_SCENE_RATE,
+        max=1000.0,
+    )
+    deform_only: bpy.props.BoolProperty(
+        name="Deform Bones Only", description="Leave out bones that move no skin, whatever the program"
+    )
+    root_bone: bpy.props.BoolProperty(
+        name="Root Motion", description="Let a root bone travel as the hips do, whatever the program"
     )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.find_rig(context) is not None
+        return any(member.type == "ARMATURE" for member in context.scene.objects)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
+            rig = None if self.rig else takes.find_rig(context)
+            rig = rig or rigs.find_armature(context.scene, self.rig, "rig")
             target = chosen_path(self.filepath, "a file to export to")
-            target = target.with_suffix(f".{self.format.lower()}")
-            _EXPORTERS[self.format](context.scene, takes.find_rig(context), target)
+            target = target.with_suffix(export.FORMATS[self.format.lower()])
+            options = export.ExportOptions(
+                preset=self.preset,
+                fps=round(self.fps, 4) or None,
+                deform_only=self.deform_only or None,
+                root_bone=self.root_bone or None,
+            )
+            export.export(context.scene, rig, target, options)
             self.report({"INFO"}, f"Exported {target}")
             return {"FINISHED"}
         return {"CANCELLED"}

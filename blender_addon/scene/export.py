@@ -1,97 +1,209 @@
-"""A rig and its take as FBX or BVH, through Blender's own exporters."""
+"""A rig and what it plays as FBX, BVH, glTF or USD, in the axes, units and names of other programs."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-from mathutils import Matrix
+import numpy as np
 
+from kinematics.armature import ARMATURE_AXES
+from kinematics.bvh import write_bvh
 from kinematics.errors import A2PError
+from kinematics.pose import JointStates
+from kinematics.retarget.detection import detect
+from kinematics.retarget.naming import family_names
+from kinematics.rotations import quaternion_from_matrix, quaternion_multiply
+from kinematics.skeleton import Skeleton
 
-from . import isolation
+from . import baking, isolation
+from . import rig as rigs
 
-BVH_SCALE = 100.0
-"""Units of a BVH file in a metre: BVH files are in centimetres by custom."""
-
-
-def export_fbx(scene: bpy.types.Scene, rig: bpy.types.Object, target: Path) -> None:
-    """Write the rig, its meshes and the Action that it plays; a metre stays a metre. Raises A2PError."""
-    meshes = [child for child in rig.children if child.type == "MESH"]
-
-    def write(path: str) -> None:
-        bpy.ops.export_scene.fbx(
-            filepath=path,
-            check_existing=False,
-            object_types={"ARMATURE", "MESH"},
-            use_mesh_modifiers=False,
-            add_leaf_bones=False,
-            bake_anim=True,
-            bake_anim_use_all_actions=False,
-            bake_anim_use_nla_strips=False,
-            bake_anim_simplify_factor=0.0,
-            apply_scale_options="FBX_SCALE_UNITS",
-        )
-
-    _export(scene, rig, [rig, *meshes], target, write)
+CENTIMETRES = 100.0
+"""In a metre. FBX and BVH files are in centimetres by custom."""
 
 
-def export_bvh(scene: bpy.types.Scene, rig: bpy.types.Object, target: Path) -> None:
-    """Write the rig's bones and the Action that it plays, in centimetres, Y up. Raises A2PError."""
+@dataclass(frozen=True)
+class Preset:
+    """What a program expects.
 
-    def write(path: str) -> None:
-        first, last = _frame_range(rig)
-        bpy.ops.export_anim.bvh(
-            filepath=path,
-            check_existing=False,
-            global_scale=BVH_SCALE,
-            frame_start=first,
-            frame_end=last,
-            rotate_mode="ZXY",
-        )
+    forward, up: where Blender's Y and Z point in an FBX file. family, prefix: of bone names; "" leaves them.
+    deform_only, root_bone: see `ExportOptions`.
+    """
 
-    with _turned_copy(rig) as turned:
-        _export(scene, turned, [turned], target, write)
-
-
-@contextmanager
-def _turned_copy(rig: bpy.types.Object) -> Iterator[bpy.types.Object]:
-    """A temporary copy of the rig whose armature space has Y up; Blender's BVH exporter turns nothing."""
-    copy = rig.copy()
-    copy.data = rig.data.copy()
-    copy.data.transform(Matrix.Rotation(math.radians(-90.0), 4, "X"))
-    try:
-        yield copy
-    finally:
-        bpy.data.armatures.remove(copy.data)
+    label: str
+    forward: str = "-Z"
+    up: str = "Y"
+    family: str = ""
+    prefix: str = ""
+    deform_only: bool = False
+    root_bone: bool = False
 
 
-def _export(
+PRESETS = {
+    "plain": Preset("As it is"),
+    # Z up, facing -Y: what Unreal's importer turns into the way its mannequins face.
+    "unreal": Preset("Unreal Engine", "Y", "Z", "unreal", deform_only=True, root_bone=True),
+    "unity": Preset("Unity", family="unity_humanoid", deform_only=True),
+    "mixamo": Preset("Mixamo", family="mixamo", prefix="mixamorig:", deform_only=True),
+}
+"""Axes, names and bones by program."""
+
+FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
+"""Formats, and the endings of their files."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """preset: one of PRESETS. fps: frames a second of the file, None for the scene's.
+    deform_only: leave out bones that move no skin. root_bone: add a bone on the floor that travels as the
+    hips do. Both None: as the preset has it, but a control rig without its controls.
+    """
+
+    preset: str = "plain"
+    fps: float | None = None
+    deform_only: bool | None = None
+    root_bone: bool | None = None
+
+
+def export(
     scene: bpy.types.Scene,
     rig: bpy.types.Object,
-    members: list[bpy.types.Object],
     target: Path,
-    write: Callable[[str], None],
+    options: ExportOptions | None = None,
 ) -> None:
+    """Write the rig, its meshes and the Action that it plays, in the format that the file's ending tells.
+
+    A metre stays a metre in every format. Nothing of the scene changes; the file appears whole or not at
+    all. Raises A2PError.
+    """
+    options = options or ExportOptions()
+    kind = _kind(target)
+    preset = PRESETS.get(options.preset)
+    if preset is None:
+        raise A2PError(f"There is no export preset {options.preset!r}: choose one of {', '.join(PRESETS)}.")
+    root_bone = preset.root_bone if options.root_bone is None else options.root_bone
+    described = rigs.describe(rig)
+    deform_only = preset.deform_only if options.deform_only is None else options.deform_only
+    if options.deform_only is None and described.follows:
+        deform_only = True  # a control rig's controls mean nothing elsewhere
+    bone_map = detect(described).bone_map
+    renamed = family_names(described, bone_map, preset.family, preset.prefix) if preset.family else {}
+    bake = baking.BakeOptions(
+        deform_only=deform_only,
+        unit=CENTIMETRES if kind in ("fbx", "bvh") else 1.0,
+        names=renamed,
+        fps=options.fps,
+    )
+    skeleton = baking.skeleton_of(rig, scene, bake)
+    if root_bone or (kind == "bvh" and skeleton.parents.count(-1) > 1):
+        skeleton = baking.with_root_motion(
+            skeleton, next(iter(bone_map["hips"]), ""), next(iter(bone_map["root"]), "")
+        )
+    if kind == "bvh":
+        _write(target, lambda path: _bvh(path, skeleton))
+        return
+    write = {"fbx": _fbx, "glb": _glb, "usd": _usd}[kind]
+    with (
+        baking.baked(rig, scene, skeleton, bake.unit) as (armature, meshes),
+        isolation.scene_with([armature, *meshes], armature) as workshop,
+    ):
+        _set_up(workshop, skeleton, bake.unit)
+        _write(target, lambda path: write(path, preset))
+
+
+def _kind(target: Path) -> str:
+    endings = {**{ending: kind for kind, ending in FORMATS.items()}, ".usd": "usd", ".usda": "usd"}
+    kind = endings.get(target.suffix.lower())
+    if kind is None:
+        raise A2PError(f"Cannot export to {target}: name a file that ends in {', '.join(endings)}.")
+    return kind
+
+
+def _set_up(workshop: bpy.types.Scene, skeleton: baking.Skeleton, unit: float) -> None:
+    fps = skeleton.fps
+    workshop.render.fps = max(1, round(fps))
+    workshop.render.fps_base = workshop.render.fps / fps
+    workshop.frame_set(0)
+    workshop.frame_start, workshop.frame_end = 0, len(skeleton.posed) - 1
+    workshop.unit_settings.system = "METRIC"
+    workshop.unit_settings.scale_length = 1.0 / unit
+
+
+def _fbx(path: str, preset: Preset) -> None:
+    bpy.ops.export_scene.fbx(
+        filepath=path,
+        check_existing=False,
+        use_selection=False,
+        object_types={"ARMATURE", "MESH"},
+        use_mesh_modifiers=False,
+        add_leaf_bones=False,
+        axis_forward=preset.forward,
+        axis_up=preset.up,
+        bake_anim=True,
+        bake_anim_use_all_actions=False,
+        bake_anim_use_nla_strips=False,
+        bake_anim_simplify_factor=0.0,
+        path_mode="COPY",
+        embed_textures=True,
+    )
+
+
+def _glb(path: str, preset: Preset) -> None:
+    bpy.ops.export_scene.gltf(
+        filepath=path,
+        check_existing=False,
+        export_format="GLB",
+        use_active_scene=True,
+        export_animations=True,
+        export_animation_mode="ACTIVE_ACTIONS",
+        export_force_sampling=True,
+        export_optimize_animation_size=False,
+        export_anim_single_armature=False,
+        export_morph=True,
+        export_rest_position_armature=True,
+    )
+
+
+def _usd(path: str, preset: Preset) -> None:
+    bpy.ops.wm.usd_export(
+        filepath=path,
+        check_existing=False,
+        export_animation=True,
+        export_armatures=True,
+        only_deform_bones=False,
+        export_shapekeys=True,
+        export_materials=True,
+        root_prim_path="/root",
+    )
+
+
+def _bvh(path: str, skeleton: baking.Skeleton) -> None:
+    rest, posed = (_y_up(skeleton.states(matrices)) for matrices in (skeleton.rest, skeleton.posed))
+    # A name ends at the first space.
+    names = tuple("_".join(name.split()) for name in skeleton.names)
+    identity = np.tile([0.0, 0.0, 0.0, 1.0], (len(names), 1))
+    joints = Skeleton(names, np.array(skeleton.parents), np.zeros((len(names), 3)), identity)
+    write_bvh(path, joints, posed, rest, skeleton.fps)
+
+
+def _y_up(states: JointStates) -> JointStates:
+    turn = quaternion_from_matrix(ARMATURE_AXES.T)
+    return JointStates(
+        states.translation @ ARMATURE_AXES, quaternion_multiply(turn, states.rotation), states.scale
+    )
+
+
+def _write(target: Path, write: Callable[[str], None]) -> None:
     temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with isolation.scene_with(members, rig) as workshop:
-            workshop.render.fps = scene.render.fps
-            workshop.render.fps_base = scene.render.fps_base
-            workshop.frame_start, workshop.frame_end = _frame_range(rig)
-            write(str(temporary))
+        write(str(temporary))
         temporary.replace(target)
     except (OSError, RuntimeError) as error:
         raise A2PError(f"Cannot export to {target}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _frame_range(rig: bpy.types.Object) -> tuple[int, int]:
-    first, last = rig.animation_data.action.frame_range
-    return int(first), int(last)

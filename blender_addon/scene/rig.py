@@ -138,7 +138,7 @@ def set_channels(bone: bpy.types.PoseBone, values: dict[str, list[float]]) -> No
         setattr(bone, name, value)
 
 
-def sample(armature: bpy.types.Object, frames: Sequence[int]) -> FloatArray:
+def sample(armature: bpy.types.Object, frames: Sequence[float]) -> FloatArray:
     """Where the armature's bones are in some frames of what it plays: (T, J, 4, 4) in armature space.
 
     Bones in the order of `describe`. Nothing of the user's scene is evaluated but what drives the armature.
@@ -148,7 +148,7 @@ def sample(armature: bpy.types.Object, frames: Sequence[int]) -> FloatArray:
     with _shown_as_posed(armature), isolation.scene_with([armature], armature) as scene:
         layer = scene.view_layers[0]
         for row, frame in enumerate(frames):
-            scene.frame_set(frame)
+            scene.frame_set(int(frame // 1), subframe=float(frame % 1))
             bones = armature.evaluated_get(layer.depsgraph).pose.bones
             found[row] = [bones[name].matrix for name in names]
     return found
