@@ -66,6 +66,35 @@ class Camera:
         y = self.K[1, 1] * in_camera[..., 1] / depth + self.K[1, 2]
         return np.stack([x, y, depth], axis=-1)
 
+    @classmethod
+    def from_projection(
+        cls, matrix_world: npt.ArrayLike, projection: npt.ArrayLike, width: int, height: int
+    ) -> Camera:
+        """A camera of Blender's, whatever its sensor, shift and pixel aspect.
+
+        Args:
+            matrix_world: (4, 4) camera to world, the camera looking along its own -Z; its scale is ignored.
+            projection: (4, 4) as `Object.calc_matrix_camera(depsgraph, x=width, y=height, ...)` gives it.
+            width, height: picture size, pixels.
+
+        Raises:
+            ValueError: the camera is no perspective one.
+        """
+        P, world = np.asarray(projection, np.float64), np.asarray(matrix_world, np.float64)
+        if not np.allclose(P[3], [0.0, 0.0, -1.0, 0.0]) or P[0, 0] <= 0 or P[1, 1] <= 0:
+            raise ValueError("the camera has no perspective")
+        half = np.array([width, height]) / 2
+        K = np.array(
+            [
+                [P[0, 0] * half[0], 0.0, (1.0 - P[0, 2]) * half[0]],
+                [0.0, P[1, 1] * half[1], (1.0 + P[1, 2]) * half[1]],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        axes = world[:3, :3] / np.linalg.norm(world[:3, :3], axis=0)
+        rotation = np.diag([1.0, -1.0, -1.0]) @ axes.T
+        return cls(K, np.column_stack([rotation, -rotation @ world[:3, 3]]), width, height)
+
     def enlarged(self, factor: int) -> Camera:
         """The same view in a picture of `factor` times as many pixels each way."""
         K = self.K * np.array([[factor], [factor], [1.0]])

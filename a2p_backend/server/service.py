@@ -46,5 +46,5 @@ class Service(Protocol):
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> bytes:
-        """The content of an MP4 file."""
+        """The content of an MP4 file; of a QuickTime file where the settings ask for transparency."""
         ...

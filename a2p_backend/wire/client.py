@@ -262,7 +262,7 @@ class Client:
     ) -> Job[bytes]:
         """Render the plate of a performance, with the recording (if given) as its sound.
 
-        The result is the content of an MP4 file.
+        The result is the content of an MP4 file; of a QuickTime file (.mov) where `settings.alpha`.
         """
         arrays: dict[str, NDArray[Any]] = dict(performance.arrays())
         if clip is not None:

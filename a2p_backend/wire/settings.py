@@ -182,7 +182,8 @@ class PlateSettings:
     rasteriser: "opengl", "pytorch3d", or "auto": PyTorch3D where there is CUDA, else OpenGL.
     view: "front" or "side": a camera that frames the figure, as the add-on's does
         (`kinematics.camera.frame_figure`); "both": two views side by side, for a released avatar those of the
-        cameras that it came with; or a ViewCamera, for example the Blender scene's own.
+        cameras that it came with; or a ViewCamera, for example the Blender scene's own
+        (`kinematics.camera.Camera.from_projection`).
     quality: "full", or "preview", of codec avatars: half the size, without gloss, every second frame.
     alpha: no background; an Apple ProRes 4444 film (.mov) with transparency instead of an .mp4.
     frames: the first frame and the one after the last, of the take's; None for all.

@@ -27,7 +27,12 @@ scene.collection.objects.link(camera)
 camera.matrix_world = Matrix(job["matrix_world"])
 scene.render.resolution_x, scene.render.resolution_y = job["size"]
 bpy.context.view_layer.update()
-print(json.dumps([tuple(world_to_camera_view(scene, camera, Vector(p))) for p in job["points"]]))
+graph = bpy.context.evaluated_depsgraph_get()
+projection = camera.calc_matrix_camera(graph, x=job["size"][0], y=job["size"][1])
+print(json.dumps({
+    "view": [tuple(world_to_camera_view(scene, camera, Vector(p))) for p in job["points"]],
+    "projection": [list(row) for row in projection],
+}))
 """
 
 
@@ -84,8 +89,29 @@ def test_blender_sees_the_same(width, height):
     if "No module named 'bpy'" in run.stderr:
         pytest.skip("needs bpy")
     assert run.returncode == 0, run.stderr
-    view = np.array(json.loads(run.stdout.splitlines()[-1]))
+    seen = json.loads(run.stdout.splitlines()[-1])
+    view = np.array(seen["view"])
     ours = camera.project(POINTS)
     np.testing.assert_allclose(view[:, 0] * width, ours[:, 0], atol=2e-3)
     np.testing.assert_allclose((1 - view[:, 1]) * height, ours[:, 1], atol=2e-3)
     np.testing.assert_allclose(view[:, 2], ours[:, 2], atol=1e-5)
+    back = Camera.from_projection(blender.matrix_world, seen["projection"], width, height)
+    np.testing.assert_allclose(back.K, camera.K, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(back.Rt, camera.Rt, atol=1e-9)
+
+
+def test_a_scaled_and_an_orthographic_camera():
+    camera = look_at((2.0, -3.0, 1.5), (0.0, 0.0, 1.0), 640, 360)
+    projection = np.array(
+        [
+            [2 * camera.K[0, 0] / 640, 0, 0, 0],
+            [0, 2 * camera.K[1, 1] / 360, 0, 0],
+            [0, 0, -1, -0.2],
+            [0, 0, -1, 0],
+        ]
+    )
+    scaled = camera.to_blender().matrix_world @ np.diag([0.5, 0.5, 0.5, 1.0])
+    back = Camera.from_projection(scaled, projection, 640, 360)
+    np.testing.assert_allclose(back.project(POINTS), camera.project(POINTS), atol=1e-6)
+    with pytest.raises(ValueError, match="no perspective"):
+        Camera.from_projection(scaled, np.diag([1.0, 1.0, -0.02, 1.0]), 640, 360)

@@ -333,11 +333,11 @@ class FusedAvatar:
 
     def meshes(self, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]) -> Iterator[Tensor]:
         """The vertices (V, 3), camera units, of poses (T, 104) with face codes (T, 256), in turn."""
-        for pose, face in zip(torch.from_numpy(poses), torch.from_numpy(faces), strict=True):
+        for pose, face in zip(poses, faces, strict=True):
             with torch.inference_mode():
-                row = pose[None].to(self.device)
+                row, code = (torch.tensor(values[None], device=self.device) for values in (pose, face))
                 joints = self.avatar.lbs_fn.joints(pose[None])
-                vertices = self.pose(row, joints, self.face_maps(face[None].to(self.device))).vertices
+                vertices = self.pose(row, joints, self.face_maps(code)).vertices
             yield vertices
 
     def light(self, pose: Tensor | None = None, ao: Tensor | None = None) -> Tensor:

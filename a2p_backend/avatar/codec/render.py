@@ -117,8 +117,8 @@ class AvatarRenderer:
         avatar = self._avatar
         with torch.inference_mode():
             joints = avatar.avatar.lbs_fn.joints(poses)
-            face_maps = avatar.face_maps(torch.from_numpy(faces).to(avatar.device))
-            rows = torch.from_numpy(poses).to(avatar.device)
+            face_maps = avatar.face_maps(torch.tensor(faces, device=avatar.device))
+            rows = torch.tensor(poses, device=avatar.device)
         for frame in range(len(poses)):
             at = slice(frame, frame + 1)
             # Not around the yield: what the caller does meanwhile is no inference of ours.
