@@ -23,7 +23,7 @@ WINDOWS_AT_ONCE = 4
 """Windows of a long clip that go through a denoiser in one call: enough to keep a processor busy."""
 
 CONDITIONS_BUDGET = 1 << 30
-"""Bytes of conditions that are kept from step to step: some five minutes of a released face."""
+"""Bytes of conditions that are kept from step to step: five minutes of a released face in full precision."""
 
 
 def windowed_denoiser(
@@ -65,7 +65,7 @@ def windowed_denoiser(
 
 def conditions_size(network: FiLMTransformer, tokens: Tensor) -> int:
     """Bytes that the conditions of audio tokens (B, L, width) take: a key and a value for every layer."""
-    return 2 * network.config.layers * tokens.nbytes
+    return 2 * network.config.layers * tokens.numel() * network.arithmetic.itemsize
 
 
 def _guided(network: FiLMTransformer, conditions: Callable[[], Conditions], scale: float) -> Denoiser:
