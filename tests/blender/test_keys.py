@@ -11,11 +11,14 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_addon import compat  # noqa: E402
-from blender_addon.scene import keys, takes  # noqa: E402
+from blender_addon.scene import keys, retargeting, takes  # noqa: E402
+from blender_addon.scene import rig as rigs  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
 from kinematics.curves.reduction import ErrorBound  # noqa: E402
 from tests.blender.performances import FACE_NAMES, action_curves, random_performance  # noqa: E402
+from tests.blender.test_retarget import DATA, load  # noqa: E402
+from tests.retarget.figures import talk  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
 
@@ -200,3 +203,22 @@ def test_a_curve_with_nan_is_named(rig):
     with pytest.raises(RuntimeError, match="not finite"):
         bpy.ops.a2p.simplify()
     assert set(bpy.data.actions) == actions
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"the shared test data is not at {DATA}")
+def test_a_real_rig_of_another_unit_with_euler_arms(tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = load(DATA / "rigs" / "geneva_v2_tpose_final.fbx", tmp_path)
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "YZX" if "arm" in bone.name else bone.rotation_mode
+    done = retargeting.retarget_onto(armature, talk(60), "talk", bpy.context.scene)
+    before = rigs.sample(armature, done.frames)
+    simple = keys.simplify(armature)
+    turned = rigs.sample(armature, done.frames) - before
+    hands = [armature.data.bones.find(done.bone_map.bones[slot][0]) for slot in ("hand.L", "hand.R")]
+    moved = turned[:, hands, :3, 3] @ np.array(armature.matrix_world)[:3, :3].T
+    chord = np.linalg.norm(turned[..., :3, :3], axis=(-2, -1)) / np.sqrt(8.0)
+    assert np.rad2deg(2 * np.arcsin(chord)).max() <= 0.5
+    assert np.linalg.norm(moved, axis=-1).max() <= 0.002
+    assert simple.error.hand > 0.0
+    assert simple.after < 0.25 * simple.before
