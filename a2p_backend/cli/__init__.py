@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from a2p_backend.cli import actors, bench, convert, dataset, demo, doctor, generate, render, serve, train
+from a2p_backend.cli import (
+    actors,
+    bench,
+    convert,
+    dataset,
+    demo,
+    doctor,
+    face,
+    generate,
+    render,
+    serve,
+    train,
+)
 from a2p_backend.cli.console import Commands, show_version
 
 app = typer.Typer(
@@ -21,6 +33,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
+app.command("face")(face.face)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.add_typer(actors.app, name="actors")

@@ -241,7 +241,7 @@ def _fit_texture(seen: _Seen, config: AvatarConfig, on_step: OnStep) -> tuple[np
         on_step("fitting", step + 1, config.steps)
     with torch.no_grad():
         texture = _spread(texture[0].permute(1, 2, 0), known)
-        squarely = torch.nonzero(seen.weight > seen.weight.median())[:, 0]
+        squarely = torch.nonzero(seen.weight >= seen.weight.median())[:, 0]
         error = _sample(texture.permute(2, 0, 1)[None], grid[:, :, squarely]) - seen.colour[squarely]
         psnr = float(-10.0 * torch.log10((error**2).mean().clamp(min=1e-10)))
     pixels = (255.0 * texture.clamp(0.0, 1.0)).round().to(torch.uint8).numpy()

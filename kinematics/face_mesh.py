@@ -1,0 +1,86 @@
+"""The default actor's head as geometry: its mesh at rest and what each expression code does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from kinematics.arrays import FloatArray, IntArray, constant
+from kinematics.errors import A2PError
+
+_FILE = Path(__file__).parent / "actors" / "default" / "head.npz"
+_MOST = 1.2
+"""Codes beyond this would tear the face."""
+
+
+class FaceMeshError(A2PError):
+    """A head's file that cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceMesh:
+    """A head in the skeleton's bind pose.
+
+    vertices: (V, 3) centimetres, skeleton space (Y up, Z ahead, X the figure's left).
+    faces: (F, 3), counter-clockwise seen from outside. uvs: (U, 2), v up. uv_faces: (F, 3).
+    names: of the E codes. moves: (E, V, 3) centimetres, each vertex's displacement at code 1.
+    skin_vertices: how many of the vertices, the first ones, are skin; eyeballs, teeth and tongue follow.
+
+    Raises ValueError where the parts do not fit each other.
+    """
+
+    vertices: FloatArray
+    faces: IntArray
+    uvs: FloatArray
+    uv_faces: IntArray
+    names: tuple[str, ...]
+    moves: FloatArray
+    skin_vertices: int
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("vertices", np.float32), ("uvs", np.float32), ("moves", np.float32)):
+            object.__setattr__(self, name, constant(getattr(self, name), dtype))
+        for name in ("faces", "uv_faces"):
+            object.__setattr__(self, name, constant(getattr(self, name), np.int32))
+        count = len(self.vertices)
+        if self.vertices.shape != (count, 3) or self.moves.shape != (len(self.names), count, 3):
+            raise ValueError("each code must move each vertex of the head")
+        if self.faces.shape != self.uv_faces.shape or self.faces.max(initial=0) >= count:
+            raise ValueError("the head's faces do not fit its vertices")
+
+    def shaped(self, face: npt.ArrayLike) -> FloatArray:
+        """Vertices (T, V, 3) float32, centimetres, in the bind pose, of expression codes (T, 256)."""
+        codes = np.clip(np.asarray(face, np.float32)[:, : len(self.names)], 0.0, _MOST)
+        offsets = codes @ self.moves.reshape(len(self.names), -1)
+        shaped: FloatArray = self.vertices + offsets.reshape(len(codes), -1, 3)
+        return shaped
+
+
+@cache
+def load_default_face_mesh() -> FaceMesh:
+    """The head of the default actor, which comes with this package."""
+    return read_face_mesh(_FILE)
+
+
+def read_face_mesh(path: Path) -> FaceMesh:
+    """A head from an .npz file. FaceMeshError where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return FaceMesh(
+                vertices=arrays["vertices"],
+                faces=arrays["faces"],
+                uvs=arrays["uvs"],
+                uv_faces=arrays["uv_faces"],
+                names=tuple(map(str, arrays["names"])),
+                moves=arrays["moves"],
+                skin_vertices=int(arrays["skin_vertices"]),
+            )
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise FaceMeshError(
+            f"The head's geometry {path} cannot be read ({error}): install a2p again."
+        ) from error

@@ -1,0 +1,130 @@
+"""The trained avatar: its file, the default actor's skin, and how poses carry it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from a2p_backend.actors.registry import find_actor
+from a2p_backend.avatar.shading import shade_supersampled
+from a2p_backend.avatar.surface import Surface
+from a2p_backend.avatar.trained.carriers import carrier_for
+from a2p_backend.avatar.trained.decoder import DECODER_FILE, DecoderError, load_decoder
+from a2p_backend.avatar.trained.portrait import TrainedPortrait, expression_matrix
+from a2p_backend.wire.settings import PlateSettings
+from kinematics.camera import frame_figure
+from kinematics.face_codes import FACE_CODE_NAMES
+from kinematics.stage import place_on_stage
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return load_decoder(find_actor("default") / "avatar")
+
+
+def test_the_default_skin_is_closed_and_manifold(decoder):
+    faces = decoder.source[decoder.faces]
+    forward = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    _, counts = np.unique(forward, axis=0, return_counts=True)
+    assert counts.max() == 1  # neighbours agree on what is outside
+    _, counts = np.unique(np.sort(forward, axis=1), axis=0, return_counts=True)
+    assert (counts == 2).all()
+    a, b, c = decoder.vertices[faces].astype(np.float64).swapaxes(0, 1)
+    assert 0.05 < np.einsum("fi,fi->", np.cross(a, b), c) / 6 < 0.12  # cubic metres: a person
+    skin = _pieces(faces, len(decoder.vertices))
+    assert np.bincount(skin).max() > 0.8 * len(skin)  # eyeballs, teeth and tongue are pieces of their own
+
+
+def _pieces(faces, count):
+    piece = np.arange(count)
+    while True:
+        before = piece.copy()
+        np.minimum.at(piece, faces.ravel(), np.repeat(piece[faces].min(axis=1), 3))
+        if np.array_equal(before, piece):
+            return piece
+
+
+def test_its_weights_and_texture_coordinates(decoder):
+    np.testing.assert_allclose(decoder.weights.sum(axis=1), 1.0, atol=1e-5)
+    assert decoder.weights.min() >= 0
+    a, b, c = decoder.uvs[decoder.faces].astype(np.float64).swapaxes(0, 1)
+    assert (np.cross(b - a, c - a) < 0).mean() > 0.999  # v down: none is turned over but slivers
+    assert decoder.uvs.min() >= 0
+    assert decoder.uvs.max() <= 1
+
+
+def test_the_skin_follows_the_rig(decoder, body):
+    pose = np.zeros((2, 104), np.float32)
+    pose[1, 12] = 0.5  # neck_rx, to the figure's left, which is +X
+    pose = place_on_stage(body, pose)
+    rest = decoder.shaped(np.zeros((2, len(decoder.expressions)), np.float32))
+    straight, turned = carrier_for(decoder, body, pose, 30.0).carry(rest, slice(0, 2))
+    nose = np.argmin(straight[:, 1] + 10 * (straight[:, 2] < 1.55))
+    assert turned[nose, 0] > straight[nose, 0] + 0.02
+    feet = straight[:, 2] < 0.1
+    np.testing.assert_allclose(turned[feet], straight[feet], atol=0.01)
+
+
+def test_a_foreign_skeleton_is_retargeted_to(decoder, body):
+    """The same character under other bone names moves as it does under the actor's own."""
+    renamed = replace(decoder, bones=tuple(name.replace("b_root", "b_Root") for name in decoder.bones))
+    pose = np.zeros((1, 104), np.float32)
+    pose[0, [24, 36]] = 1.0
+    pose = place_on_stage(body, pose)
+    rest = decoder.shaped(np.zeros((1, len(decoder.expressions)), np.float32))
+    own = carrier_for(decoder, body, pose, 30.0).carry(rest, slice(0, 1))
+    retargeted = carrier_for(renamed, body, pose, 30.0).carry(rest, slice(0, 1))
+    assert np.median(np.linalg.norm(own - retargeted, axis=-1)) < 0.03
+
+
+def test_expressions_of_other_rigs_are_found_by_their_usual_names():
+    names = ("Basis2", "jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthPucker", "mouthFunnel")
+    matrix = expression_matrix(names, FACE_CODE_NAMES)
+    assert matrix[FACE_CODE_NAMES.index("jaw_open")].tolist() == [0, 1, 0, 0, 0, 0]
+    assert matrix[FACE_CODE_NAMES.index("blink")].tolist() == [0, 0, 1, 1, 0, 0]
+    assert matrix[FACE_CODE_NAMES.index("lips_round")].tolist() == [0, 0, 0, 0, 1, 0]
+    assert not matrix[FACE_CODE_NAMES.index("smile")].any()
+
+
+def test_pictures(decoder, body, performance, gl):
+    portrait = TrainedPortrait(decoder, body, FACE_CODE_NAMES)
+    settings = PlateSettings(width=96, height=128)
+    pictures = list(portrait.pictures(performance, settings, gl))
+    assert len(pictures) == 6
+    assert pictures[0].shape == (128, 96, 3)
+    assert (pictures[0] != pictures[-1]).any()
+
+
+def test_shader_and_tensors_paint_the_same_texture(decoder, gl):
+    surface = Surface.from_texture(decoder.faces, decoder.source, decoder.uvs, decoder.texture, 0.1, "cpu")
+    vertices = torch.from_numpy(decoder.vertices)
+    camera = frame_figure("front", 120, 160)
+    in_shader = gl.paint(surface, vertices, camera)
+    in_tensors = shade_supersampled(gl, surface, vertices, camera)
+    inside = (in_shader[..., 3] == 1) & (in_tensors[..., 3] == 1)
+    assert inside.float().mean() > 0.05
+    # The shader looks up smaller copies of the texture in the distance.
+    assert (in_shader - in_tensors).abs()[inside].mean() < 0.03
+
+
+def test_files_that_cannot_be_used(tmp_path, decoder):
+    with pytest.raises(DecoderError, match="missing"):
+        load_decoder(tmp_path)
+    (tmp_path / DECODER_FILE).write_bytes(b"nothing of the kind")
+    with pytest.raises(DecoderError, match="damaged"):
+        load_decoder(tmp_path)
+    with pytest.raises(DecoderError, match="fit"):
+        replace(decoder, uvs=decoder.uvs[:-1])
+    with pytest.raises(DecoderError, match="finite"):
+        replace(decoder, vertices=decoder.vertices * np.nan)
+
+
+def test_saved_and_loaded(tmp_path, decoder):
+    decoder.save(tmp_path)
+    again = load_decoder(tmp_path)
+    np.testing.assert_array_equal(again.texture, decoder.texture)
+    np.testing.assert_array_equal(again.moves, decoder.moves)
+    assert again.expressions == decoder.expressions == FACE_CODE_NAMES

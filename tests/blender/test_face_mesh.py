@@ -1,0 +1,35 @@
+"""The head as a mesh with shape keys, and as an Alembic file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from blender_addon.scene import face_mesh  # noqa: E402
+from kinematics.armature import to_armature_space  # noqa: E402
+from kinematics.face_mesh import load_default_face_mesh  # noqa: E402
+
+pytestmark = pytest.mark.bpy
+
+
+def coordinates(head):
+    evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    points = np.empty(len(evaluated.vertices) * 3, np.float32)
+    evaluated.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+def test_shape_keys_give_the_codes_shapes():
+    mesh = load_default_face_mesh()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    head = face_mesh.build_face_mesh(mesh, "head")
+    bpy.context.scene.collection.objects.link(head)
+    face = np.zeros((3, 256), np.float32)
+    face[:, 0], face[:, 5] = (0.0, 0.5, 1.0), 0.4
+    face_mesh.key_expressions(head, face, 1, "face")
+    for frame in (1, 3):
+        bpy.context.scene.frame_set(frame)
+        expected = to_armature_space(mesh.shaped(face[frame - 1 : frame])[0])
+        np.testing.assert_allclose(coordinates(head), expected, atol=1e-4)
