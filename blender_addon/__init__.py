@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 from .vendoring import ensure_importable
 
 ensure_importable()
@@ -18,10 +20,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.attach()
+    atexit.register(unregister)
 
 
 def unregister() -> None:
-    """Take everything away again, whatever is under way."""
+    """Take everything away again, whatever is under way; also when Blender quits, as a Python module too."""
+    atexit.unregister(unregister)
     jobs.shut_down()
     backend.stop()
     waveform.shut_down()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,10 @@ T = TypeVar("T")
 
 _LISTEN = 0.05
 """Seconds that the thread listens before it looks whether it is still wanted."""
+
+
+_FAREWELL = 5.0
+"""Seconds that a thread has to end once nobody listens."""
 
 
 class Line:
@@ -76,9 +80,11 @@ def talking(endpoint: Path | None, talk: Callable[[Line, Client], T]) -> Generat
             return talk(line, client)
 
     yield None  # what began the job goes on before a thread is started
-    executor = ThreadPoolExecutor(1, "a2p conversation")
+    future: Future[T] = Future()
+    # A daemon: at its end Python waits for other threads before the add-on can tell them that it is the end.
+    thread = threading.Thread(target=_fulfil, args=(future, call), name="a2p conversation", daemon=True)
+    thread.start()
     try:
-        future = executor.submit(call)
         while not future.done():
             try:
                 yield line.progress
@@ -87,4 +93,11 @@ def talking(endpoint: Path | None, talk: Callable[[Line, Client], T]) -> Generat
         return future.result()
     finally:
         line.hang_up()
-        executor.shutdown(wait=True)
+        thread.join(_FAREWELL)
+
+
+def _fulfil(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # whatever it is, the main thread hears of it
+        future.set_exception(error)

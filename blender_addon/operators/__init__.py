@@ -6,6 +6,7 @@ from . import (
     backend,
     edit,
     export,
+    export_starred,
     face,
     generate,
     import_rig,
@@ -32,4 +33,5 @@ CLASSES = (
     *plate.CLASSES,
     *plate_display.CLASSES,
     *export.CLASSES,
+    *export_starred.CLASSES,
 )

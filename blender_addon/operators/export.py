@@ -24,6 +24,7 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
 
     format: bpy.props.EnumProperty(
         name="Format",
+        description="The kind of file",
         items=(
             ("FBX", "FBX", "Rig, meshes and motion"),
             ("BVH", "BVH", "Bones and motion, in centimetres with Y up"),

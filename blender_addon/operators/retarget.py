@@ -55,7 +55,9 @@ class A2P_OT_restore_rig(bpy.types.Operator):
     bl_label = "Restore Rig"
     bl_options = {"REGISTER", "UNDO"}
 
-    target: bpy.props.StringProperty(name="Rig", search=suggest_armatures)
+    target: bpy.props.StringProperty(
+        name="Rig", description="The armature; empty: the scene's only one", search=suggest_armatures
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -71,7 +73,9 @@ class A2P_OT_save_map(ExportHelper, bpy.types.Operator):
     bl_label = "Save Map"
 
     filename_ext = ".json"
-    target: bpy.props.StringProperty(name="Rig", search=suggest_armatures)
+    target: bpy.props.StringProperty(
+        name="Rig", description="The armature; empty: the scene's only one", search=suggest_armatures
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):

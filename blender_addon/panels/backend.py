@@ -22,8 +22,14 @@ class A2P_PT_backend(Sidebar, bpy.types.Panel):
             layout.operator("a2p.connect")
             return
         row = layout.row(align=True)
+        row.enabled = state is not backend.State.STARTING
         if state is backend.State.READY:
-            row.operator("a2p.stop_backend", icon="SNAP_FACE" if backend.started_here() else "UNLINKED")
+            here = backend.started_here()
+            row.operator(
+                "a2p.stop_backend",
+                text="Stop" if here else "Disconnect",
+                icon="SNAP_FACE" if here else "UNLINKED",
+            )
         else:
             row.operator("a2p.start_backend", text="Restart" if state is backend.State.LOST else "Start")
             row.operator("a2p.connect")

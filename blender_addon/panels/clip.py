@@ -49,7 +49,7 @@ class A2P_PT_clip(Sidebar, bpy.types.Panel):
 def _draw_waveform(context: bpy.types.Context, layout: bpy.types.UILayout, icons: tuple[int, ...]) -> None:
     if not icons:
         return
-    width = context.region.width / context.preferences.system.ui_scale - 50
+    width = context.region.width / context.preferences.system.ui_scale - 22
     row = layout.row(align=True)
     row.alignment = "CENTER"
     for icon in icons:

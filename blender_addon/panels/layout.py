@@ -29,7 +29,7 @@ def sentence(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, 
     column = layout.column(align=True)
     column.scale_y = 0.8
     room = context.region.width / context.preferences.system.ui_scale - 60
-    for index, line in enumerate(textwrap.wrap(text, max(int(room / 6.5), 16))):
+    for index, line in enumerate(textwrap.wrap(text, max(int(room / 6.2), 16))):
         column.label(text=line, icon="BLANK1" if index else icon)
 
 

@@ -31,6 +31,7 @@ class A2P_UL_takes(bpy.types.UIList):
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
         length = row.row()
+        length.ui_units_x = 2.4
         length.alignment = "RIGHT"
         length.label(text=f"{takes.frame_count(item) / FPS:.1f} s")
 
@@ -49,23 +50,17 @@ class A2P_PT_takes(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.a2p.takes
         layout = self.layout
-        row = layout.row()
-        row.template_list("A2P_UL_takes", "", bpy.data, "actions", settings, "index", rows=4)
-        side = row.column(align=True)
-        side.operator("a2p.import_take", text="", icon="IMPORT")
-        side.operator("a2p.export_take", text="", icon="EXPORT")
-        side.separator()
-        side.operator("a2p.delete_take", text="", icon="TRASH")
+        layout.template_list("A2P_UL_takes", "", bpy.data, "actions", settings, "index", rows=4)
+        row = layout.row(align=True)
+        row.operator("a2p.import_take", text="", icon="IMPORT")
+        row.operator("a2p.export_take", text="", icon="EXPORT")
+        row.operator("a2p.delete_take", text="", icon="TRASH")
+        row.operator("a2p.compare_takes", text="A/B", icon="FILE_REFRESH")
         rig = takes.find_rig(context)
         if rig is None:
             hint(layout, "Generate a take first")
             return
-        layout.operator("a2p.compare_takes", text=_compare_label(settings.previous), icon="FILE_REFRESH")
         _draw_details(layout, rig)
-
-
-def _compare_label(other: bpy.types.Action | None) -> str:
-    return f"A/B with {other.name}" if takes.is_take(other) else "A/B"
 
 
 def _draw_details(layout: bpy.types.UILayout, rig: bpy.types.Object) -> None:

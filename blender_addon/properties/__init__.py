@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import clip, edit, performance, plate, rig, takes
+from . import clip, edit, export, performance, plate, rig, takes
 
 
 class A2PSceneSettings(bpy.types.PropertyGroup):
@@ -16,6 +16,7 @@ class A2PSceneSettings(bpy.types.PropertyGroup):
     edit: bpy.props.PointerProperty(type=edit.A2PEditSettings)
     rig: bpy.props.PointerProperty(type=rig.A2PRigSettings)
     plate: bpy.props.PointerProperty(type=plate.A2PPlateSettings)
+    export: bpy.props.PointerProperty(type=export.A2PExportSettings)
 
 
 CLASSES = (
@@ -25,6 +26,7 @@ CLASSES = (
     *takes.CLASSES,
     *rig.CLASSES,
     *plate.CLASSES,
+    *export.CLASSES,
     A2PSceneSettings,
 )
 

@@ -20,7 +20,7 @@ _ALIGNED = _number("handle_left_type", "ALIGNED")
 
 
 def key_bones(curves: Any, motion: BoneMotion, first_frame: float, step: float = 1.0) -> None:
-    """Write `motion`, a key each `step` frames from `first_frame`, to an action's curves (`compat.curves_of`).
+    """Write `motion`, a key each `step` frames from `first_frame`, to curves as of `compat.curves_of`.
 
     Only what the actor's parameters drive gets curves, so an animator's F-curve list shows what moves.
     """

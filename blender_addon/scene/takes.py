@@ -121,7 +121,7 @@ def audition(context: bpy.types.Context, action: bpy.types.Action) -> None:
     """Play a take on its person's rig, and remember the one before for A/B. Raises A2PError."""
     if not is_take(action):
         return
-    rig = _rig_of_take(context, action)
+    rig = rig_of_take(context, action)
     before = take_of(rig)
     layers.leave(rig)
     if before == action:
@@ -160,7 +160,8 @@ def require_rig(context: bpy.types.Context) -> bpy.types.Object:
     return rig
 
 
-def _rig_of_take(context: bpy.types.Context, action: bpy.types.Action) -> bpy.types.Object:
+def rig_of_take(context: bpy.types.Context, action: bpy.types.Action) -> bpy.types.Object:
+    """The rig that plays takes of this one's person. Raises A2PError where the scene has none."""
     made_by = header(action)
     identity = _identity(made_by)
     chosen = find_rig(context)
