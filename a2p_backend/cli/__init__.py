@@ -13,9 +13,11 @@ from a2p_backend.cli import (
     dataset,
     demo,
     doctor,
+    export,
     face,
     generate,
     render,
+    retarget,
     serve,
     train,
 )
@@ -34,6 +36,8 @@ app.command("serve")(serve.serve)
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("face")(face.face)
+app.command("retarget")(retarget.retarget)
+app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.add_typer(actors.app, name="actors")

@@ -1,0 +1,88 @@
+"""`a2p export`: a take on a character, as files for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from a2p_backend.cli.blender import run_in_blender
+from a2p_backend.cli.console import console, loading, warn
+from a2p_backend.cli.retarget import (
+    ArmatureOption,
+    FeetOption,
+    FingersOption,
+    HandsOption,
+    HipsOption,
+    MapOption,
+    RigOption,
+    RootMotionOption,
+    retarget_job,
+)
+from kinematics.errors import A2PError
+from kinematics.retarget.solver import RetargetOptions
+
+FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
+PRESETS = ("plain", "unreal", "unity", "mixamo")
+
+
+def export(
+    source: Annotated[Path, typer.Argument(help="A take (.npz), or a capture: .bvh, .fbx, .glb.")],
+    rig: RigOption,
+    to: Annotated[str, typer.Option("--to", help="Formats, such as fbx,bvh,glb,usd.")] = "fbx",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the files; by default the take's.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Axes, bones and names: plain, unreal, unity, mixamo.")
+    ] = "plain",
+    fps: Annotated[float | None, typer.Option(min=1, max=1000, help="Frames a second, if not as is.")] = None,
+    deform_only: Annotated[
+        bool | None, typer.Option(help="Leave out bones that move no skin; by default as the preset has it.")
+    ] = None,
+    root_bone: Annotated[
+        bool | None,
+        typer.Option(help="A root bone that travels as the hips do; by default as the preset has it."),
+    ] = None,
+    armature: ArmatureOption = "",
+    map_file: MapOption = None,
+    root_motion: RootMotionOption = RetargetOptions.root_motion,
+    hips_height: HipsOption = RetargetOptions.hips_height,
+    plant_feet: FeetOption = True,
+    reach_hands: HandsOption = True,
+    fingers: FingersOption = RetargetOptions.fingers,
+) -> None:
+    """Put a motion on a character and write it for other programs."""
+    formats = [name.strip().lower() for name in to.split(",") if name.strip()]
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise A2PError(f"--to is {to!r}: choose from {', '.join(FORMATS)}.")
+    if preset not in PRESETS:
+        raise A2PError(f"preset is {preset!r}: choose one of {', '.join(PRESETS)}.")
+    folder = out or source.parent
+    if folder.exists() and not folder.is_dir():
+        raise A2PError(f"Cannot write into {folder}: it is a file; name a folder.")
+    options = RetargetOptions(
+        plant_feet=plant_feet,
+        reach_hands=reach_hands,
+        root_motion=root_motion,  # type: ignore[arg-type]
+        hips_height=hips_height,
+        fingers=fingers,
+    )
+    files = [(folder / f"{source.stem} {rig.stem}{FORMATS[name]}").resolve() for name in formats]
+    job = retarget_job(source, rig, armature, map_file, options) | {
+        "exports": [str(file) for file in files],
+        "export_options": {
+            "preset": preset,
+            "fps": fps,
+            "deform_only": deform_only,
+            "root_bone": root_bone,
+        },
+    }
+    with loading(f"{source.name} onto {rig.name}"):
+        result = run_in_blender(job)
+    warn(tuple(result["notes"]))
+    console.print(f"{result['frames']} frames on {result['rig']} ({result['map']}).", markup=False)
+    for file in files:
+        typer.echo(str(file))

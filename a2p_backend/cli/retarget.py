@@ -1,0 +1,101 @@
+"""`a2p retarget`: a take or a capture on a character's own rig, and how faithful the copy is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from a2p_backend.cli.blender import run_in_blender
+from a2p_backend.cli.console import check_writable, console, done, loading, warn
+from kinematics.errors import A2PError
+from kinematics.retarget.solver import RetargetOptions
+
+_FIGURES = {
+    "limb_direction_mean_deg": "limbs point elsewhere, mean degrees",
+    "limb_direction_p99_deg": "the same, 99th percentile",
+    "hand_error_arm_fraction": "hands are elsewhere, parts of an arm",
+    "foot_slide_cm": "standing feet slide, cm",
+    "max_step_deg": "largest turn in a frame, degrees",
+}
+
+RigOption = Annotated[
+    Path, typer.Option("--rig", help="The character: .fbx, .glb, .vrm, .blend, .dae, .bvh, .usd.")
+]
+ArmatureOption = Annotated[str, typer.Option(help="Which armature of the file, if it has several.")]
+MapOption = Annotated[Path | None, typer.Option("--map", help="A map of yours (.json): which bone is which.")]
+RootMotionOption = Annotated[str, typer.Option(help="What travels over the floor: hips, root or none.")]
+HipsOption = Annotated[float, typer.Option(min=0.5, max=1.5, help="How high the hips are carried; 1: as is.")]
+FeetOption = Annotated[bool, typer.Option(help="Hold the feet still while the source's stand.")]
+HandsOption = Annotated[bool, typer.Option(help="Keep the hands where the source has them, in arm lengths.")]
+FingersOption = Annotated[bool, typer.Option(help="Copy the fingers too.")]
+
+
+def retarget_job(
+    source: Path,
+    rig: Path,
+    armature: str,
+    map_file: Path | None,
+    options: RetargetOptions,
+) -> dict[str, Any]:
+    """A job for Blender. Raises A2PError for what can be seen beforehand."""
+    for path in (source, rig, *([map_file] if map_file else [])):
+        if not path.is_file():
+            raise A2PError(f"There is no file {path}.")
+    if options.root_motion not in ("hips", "root", "none"):
+        raise A2PError(f"root-motion is {options.root_motion!r}: choose one of hips, root, none.")
+    return {
+        "source": str(source.resolve()),
+        "rig": str(rig.resolve()),
+        "armature": armature,
+        "map_file": str(map_file.resolve()) if map_file else None,
+        "options": vars(options),
+    }
+
+
+def retarget(
+    source: Annotated[Path, typer.Option("--source", help="A take (.npz), or a capture: .bvh, .fbx, .glb.")],
+    rig: RigOption,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The .blend to write.")] = None,
+    armature: ArmatureOption = "",
+    map_file: MapOption = None,
+    root_motion: RootMotionOption = RetargetOptions.root_motion,
+    hips_height: HipsOption = RetargetOptions.hips_height,
+    plant_feet: FeetOption = True,
+    reach_hands: HandsOption = True,
+    fingers: FingersOption = RetargetOptions.fingers,
+    report: Annotated[bool, typer.Option("--report", help="Measure how faithful the copy is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Copy a motion to a character's own rig; the rig stays as it is."""
+    if out is None and not report:
+        raise A2PError("Say what to do: -o FILE.blend keeps the result, --report measures it.")
+    if out is not None:
+        check_writable(out)
+    options = RetargetOptions(
+        plant_feet=plant_feet,
+        reach_hands=reach_hands,
+        root_motion=root_motion,  # type: ignore[arg-type]
+        hips_height=hips_height,
+        fingers=fingers,
+    )
+    job = retarget_job(source, rig, armature, map_file, options)
+    with loading(f"{source.name} onto {rig.name}"):
+        result = run_in_blender({**job, "save": str(out.resolve()) if out else None, "report": report})
+    warn(tuple(result["notes"]))
+    if as_json:
+        typer.echo(json.dumps({**result.pop("fidelity", {}), **result}, indent=2))
+        return
+    console.print(
+        f"{result['rig']}: {result['map']}, {result['bones']} bones, {result['frames']} frames, "
+        f"sure to {100 * result['confidence']:.0f} %",
+        markup=False,
+    )
+    if result["missing"]:
+        console.print(f"not there: {', '.join(result['missing'])}", markup=False)
+    for key, words in _FIGURES.items() if report else ():
+        console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)
+    if out is not None:
+        done(out, f"{result['frames']} frames.", "Open it in Blender and press play.")

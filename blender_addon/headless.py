@@ -1,0 +1,150 @@
+"""A motion onto a character, and out into files, without a window.
+
+    python -m blender_addon.headless JOB.json
+
+A job is a JSON object; see `Job`. The last line of the output is a JSON object {"result": ...}. What the user
+can mend is one line "error: ..." and exit status 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from a2p_backend.wire.performance import load_take
+from kinematics.body import Body
+from kinematics.bvh import read_bvh
+from kinematics.errors import A2PError
+from kinematics.retarget.detection import detect
+from kinematics.retarget.solver import RetargetOptions
+from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
+
+from .scene import export, import_rig, retargeting
+from .scene import rig as rigs
+
+EXIT_USER_ERROR = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """source: a take (.npz), or a capture of any format that Blender imports. body: with a take, the file of
+    its actor's body (`Body.to_arrays`). rig: the character's file; armature: which one, if it has several.
+    options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
+    write; export_options: of `ExportOptions`. report: measure the copy.
+    """
+
+    source: str
+    rig: str
+    body: str | None = None
+    armature: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    map_file: str | None = None
+    save: str | None = None
+    exports: tuple[str, ...] = ()
+    export_options: Mapping[str, Any] = field(default_factory=dict)
+    report: bool = False
+
+
+def main(arguments: list[str]) -> int:
+    """Do the job in a file; returns the process's exit code."""
+    try:
+        job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
+        result = run(job)
+    except (A2PError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return EXIT_USER_ERROR
+    print(json.dumps({"result": result}), flush=True)
+    return 0
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Do a job in a new file; returns what there is to say about it. Raises A2PError."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.preferences.filepaths.save_version = 0
+    source = _source(Path(job.source), job.body)
+    for scene in list(bpy.data.scenes)[1:]:
+        bpy.data.batch_remove([*scene.objects, scene])
+    scene = _empty_scene(source.fps)
+    made = import_rig.import_rig(Path(job.rig))
+    bpy.context.window_manager.windows[0].scene = made
+    bpy.data.scenes.remove(scene)
+    target = rigs.find_armature(made, job.armature, "rig")
+    done = retargeting.retarget_onto(
+        target,
+        source,
+        Path(job.source).stem,
+        made,
+        RetargetOptions(**job.options),
+        Path(job.map_file) if job.map_file else None,
+    )
+    made.frame_start, made.frame_end = done.frames.start, done.frames.stop - 1
+    result: dict[str, Any] = {
+        "rig": target.name,
+        "map": done.bone_map.label,
+        "confidence": done.confidence,
+        "bones": sum(map(len, done.bone_map.bones.values())),
+        "missing": list(done.missing),
+        "notes": list(done.notes),
+        "frames": len(done.source),
+        "fps": done.source.fps,
+    }
+    if job.report:
+        result["fidelity"] = retargeting.measure_onto(target, done).to_json()
+    for path in job.exports:
+        export.export(made, target, Path(path), export.ExportOptions(**job.export_options))
+    if job.save:
+        _save(Path(job.save))
+    return result
+
+
+def _empty_scene(fps: float) -> bpy.types.Scene:
+    """The only scene, at a frame rate that the imported scene takes over."""
+    scene = bpy.data.scenes[0]
+    bpy.context.window_manager.windows[0].scene = scene
+    scene.render.fps = max(1, round(fps))
+    scene.render.fps_base = scene.render.fps / fps
+    return scene
+
+
+def _source(path: Path, body: str | None) -> SourceMotion:
+    if path.suffix.lower() == ".npz":
+        performance = load_take(path)
+        if body is None:
+            raise A2PError(f"The take {path} needs the body of its actor {performance.actor}.")
+        with np.load(body, allow_pickle=False) as arrays:
+            return source_from_body(Body.from_arrays(dict(arrays)), performance.pose, performance.fps)
+    if path.suffix.lower() == ".bvh":
+        motion = read_bvh(path)
+        found = detect(rig_from_bvh(motion), retargeting.user_maps())
+        if not found.humanoid:
+            raise A2PError(f"{path} is not a person's motion: {' '.join(found.reasons)}")
+        return source_from_bvh(motion, found.bone_map)
+    scene = import_rig.import_rig(path)
+    armature = rigs.find_armature(scene, "", "source")
+    return retargeting.motion_of(armature, scene.render.fps / scene.render.fps_base)
+
+
+def _save(path: Path) -> None:
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.blend")
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(partial), check_existing=False, compress=True, copy=True)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise A2PError(f"Cannot write {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the module hangs in its own tear-down after some rigs

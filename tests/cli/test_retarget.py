@@ -1,0 +1,82 @@
+"""`a2p retarget` and `a2p export`: files in, files out, through a Blender of their own."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from a2p_backend.cli import app
+from a2p_backend.wire.performance import Performance, save_take
+from kinematics.body import load_default_body
+from kinematics.bvh import read_bvh, write_bvh
+from kinematics.stage import place_on_stage
+
+pytestmark = [
+    pytest.mark.bpy,
+    pytest.mark.skipif(find_spec("bpy") is None, reason="bpy is not installed: pip install '.[blender]'"),
+]
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    """A second of swaying."""
+    pose = 0.1 * np.sin(np.linspace(0, 6, 30)[:, None] + np.arange(104)).astype(np.float32)
+    face = np.zeros((30, 256), np.float32)
+    path = tmp_path / "take.npz"
+    save_take(Performance(pose, face, pose[::30], "default", 1, "clip.wav", "00"), path)
+    return path
+
+
+@pytest.fixture
+def character(tmp_path: Path) -> Path:
+    """The default actor's skeleton at rest, as a BVH file."""
+    body, path = load_default_body(), tmp_path / "character.bvh"
+    pose = place_on_stage(body, np.zeros((2, 104)))
+    write_bvh(path, body.skeleton, body.global_states(pose), body.global_states(pose[0]), 30.0)
+    return path
+
+
+def test_a_take_is_copied_measured_and_exported(take: Path, character: Path, tmp_path: Path) -> None:
+    blend = tmp_path / "hero.blend"
+    arguments = ["--source", str(take), "--rig", str(character), "-o", str(blend), "--report", "--json"]
+    run = CliRunner().invoke(app, ["retarget", *arguments])
+    assert run.exit_code == 0, run.output
+    report = json.loads(run.stdout)
+    assert report["limb_direction_mean_deg"] < 2
+    assert report["limb_direction_p99_deg"] < 6
+    assert report["hand_error_arm_fraction"] < 0.05
+    assert report["foot_slide_cm"] < 1
+    assert report["max_step_deg"] < 60
+    assert blend.stat().st_size > 0
+
+    out = tmp_path / "out"
+    run = CliRunner().invoke(
+        app, ["export", str(take), "--rig", str(character), "--to", "bvh,glb", "--fps", "60", "-o", str(out)]
+    )
+    assert run.exit_code == 0, run.output
+    assert sorted(path.name for path in out.iterdir()) == ["take character.bvh", "take character.glb"]
+    motion = read_bvh(out / "take character.bvh")
+    assert (motion.fps, len(motion.local.scale)) == (60.0, 59)
+
+
+def test_what_cannot_be_done_is_one_sentence(take: Path, character: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.glb"
+    cut.write_bytes(b"glTF\x02\0\0\0\xff\xff\0\0")
+    before = set(tmp_path.iterdir())
+    for arguments, said in (
+        (["retarget", "--source", str(take), "--rig", str(cut), "--report"], "cut.glb cannot be read"),
+        (["retarget", "--source", str(take), "--rig", str(character)], "Say what to do"),
+        (["retarget", "--source", "nowhere.npz", "--rig", str(character), "--report"], "There is no file"),
+        (["export", str(take), "--rig", str(character), "--to", "obj"], "--to is 'obj'"),
+        (["export", str(take), "--rig", str(character), "--preset", "maya"], "preset is 'maya'"),
+        (["export", str(take), "--rig", str(character), "--root-motion", "feet"], "root-motion is 'feet'"),
+    ):
+        run = CliRunner().invoke(app, arguments)
+        assert run.exit_code == 2
+        assert said in run.output.replace("\n", " ")
+        assert set(tmp_path.iterdir()) == before
