@@ -93,6 +93,16 @@ def curves_played(action: bpy.types.Action, slot: str) -> Any:
     return next((bag.fcurves for bag in bags if bag is not None), ())
 
 
+def align_handles(keys: Any) -> None:
+    """Make both handles of an F-curve's keys aligned; Blender 3.4 does not take the types in bulk."""
+    aligned = bpy.types.Keyframe.bl_rna.properties["handle_left_type"].enum_items["ALIGNED"].value
+    for side in ("handle_left_type", "handle_right_type"):
+        keys.foreach_set(side, [aligned] * len(keys))
+        if len(keys) and getattr(keys[0], side) != "ALIGNED":
+            for key in keys:
+                setattr(key, side, "ALIGNED")
+
+
 def selected_bones(armature: bpy.types.Object) -> set[str]:
     """Names of the bones that are selected for posing."""
     bones = armature.pose.bones

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from kinematics.armature import BoneMotion
 
+from .. import compat
+
 
 def _number(name: str, item: str) -> int:
     return bpy.types.Keyframe.bl_rna.properties[name].enum_items[item].value
 
 
 _LINEAR, _BEZIER = _number("interpolation", "LINEAR"), _number("interpolation", "BEZIER")
-_ALIGNED = _number("handle_left_type", "ALIGNED")
 
 
 def key_bones(curves: Any, motion: BoneMotion, first_frame: float, step: float = 1.0) -> None:
@@ -71,8 +72,7 @@ def rewrite_bezier(
     keys.clear()
     keys.add(count)
     keys.foreach_set("interpolation", np.full(count, _BEZIER, np.int32))
-    for side in ("handle_left_type", "handle_right_type"):
-        keys.foreach_set(side, np.full(count, _ALIGNED, np.int32))
+    compat.align_handles(keys)
     for name, values in (("co", points), ("handle_left", left), ("handle_right", right)):
         keys.foreach_set(name, values.astype(np.float32).ravel())
     curve.update()
