@@ -15,15 +15,18 @@ from torch.nn import functional
 from a2p_backend.avatar.codec.config import AvatarError
 from a2p_backend.avatar.codec.display import linear_to_display, to_bytes
 from a2p_backend.avatar.codec.fused import FusedAvatar
-from a2p_backend.avatar.codec.memory import freed_memory_kept
+from a2p_backend.avatar.codec.memory import free_memory, freed_memory_kept
 from a2p_backend.avatar.codec.sparse import RowSums, bilinear
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
 from kinematics.camera import Camera
 
 Picture = npt.NDArray[np.uint8]
 
-_FACES_AT_ONCE = 16
-"""Face codes that go through the face's networks together: 0.3 GB."""
+_FACE_BYTES = 20 << 20
+"""What a face code takes on its way through the face's networks."""
+_MOST_FACES = 64
+_SHARE = 8
+"""Faces get this part of the free memory: most is for textures, and for other programs."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,9 @@ class AvatarRenderer:
         if len(poses) != len(faces):
             raise AvatarError(f"{len(poses)} poses cannot be drawn with {len(faces)} face codes.")
         with freed_memory_kept():
-            for start in range(0, len(poses), _FACES_AT_ONCE):
-                batch = slice(start, start + _FACES_AT_ONCE)
+            at_once = faces_at_once(self._avatar.device)
+            for start in range(0, len(poses), at_once):
+                batch = slice(start, start + at_once)
                 for dressed in self.dress(poses[batch], faces[batch]):
                     yield self.shade(dressed, self.rasterise(dressed))
 
@@ -177,6 +181,14 @@ class AvatarRenderer:
                 shown = functional.pad(shown, (0, 1), value=255)
             picture[seen] = shown
         return picture.view(height, width, self._channels)
+
+
+def faces_at_once(device: torch.device) -> int:
+    """How many frames' faces go through their networks together; the rest goes frame by frame.
+
+    The rest's maps are large enough to occupy a device one at a time.
+    """
+    return min(max(free_memory(device) // (_SHARE * _FACE_BYTES), 1), _MOST_FACES)
 
 
 def _scaled(camera: Camera, scale: float) -> Camera:
