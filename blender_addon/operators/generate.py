@@ -34,7 +34,7 @@ class A2P_OT_generate(ClipProperties, GenerationProperties, bpy.types.Operator):
             partner = (self.partner_actor or self.actor) if self.with_partner else None
             order = Order(clip, settings_of(self, self.speaker), placement)
             for each in order.multiplied(self.takes, partner):
-                jobs.start(f"Generating {each.label}", generating(each))
+                jobs.start(each.label, generating(each))
             return {"FINISHED"}
         return {"CANCELLED"}
 

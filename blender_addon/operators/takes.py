@@ -8,7 +8,6 @@ import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from a2p_backend.wire.performance import load_take, save_take
-from a2p_backend.wire.settings import MAX_SEED
 from kinematics.errors import A2PError
 
 from .. import jobs
@@ -16,6 +15,10 @@ from ..scene import takes
 from ..scene.performance import Placement
 from ..services.generation import placing
 from .reporting import chosen_path, reported
+
+
+_REROLLED = 99_999
+"""The highest seed that is drawn: few enough digits to read out and write down."""
 
 
 class _OnTake:
@@ -132,7 +135,7 @@ class A2P_OT_reroll(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.a2p.performance.seed = random.randint(0, MAX_SEED)
+        context.scene.a2p.performance.seed = random.randint(0, _REROLLED)
         return {"FINISHED"}
 
 

@@ -27,6 +27,7 @@ class A2P_PT_export(Sidebar, bpy.types.Panel):
         ):
             button = column.operator(operator, text=text, icon="EXPORT")
             hand_over(button, settings, ExportProperties.__annotations__)
+        layout.operator("a2p.head_mesh", icon="SHAPEKEY_DATA")
 
 
 CLASSES = (A2P_PT_export,)

@@ -68,7 +68,7 @@ class A2P_PT_map(Sidebar, bpy.types.Panel):
         if len(settings.slots):
             layout.template_list("A2P_UL_slots", "", settings, "slots", settings, "slot", rows=6)
         else:
-            hint(layout, "Detect the rig, or load a map")
+            hint(layout, "Detect, or load a map")
         row = layout.row(align=True)
         row.operator("a2p.load_map", text="Load", icon="IMPORT")
         row.operator("a2p.save_edited_map", text="Save", icon="EXPORT")

@@ -30,10 +30,12 @@ class A2P_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
-        length = row.row()
-        length.ui_units_x = 2.4
-        length.alignment = "RIGHT"
-        length.label(text=f"{takes.frame_count(item) / FPS:.1f} s")
+        seed = str(takes.header(item).get("seed", ""))
+        for text, width in ((seed, 2.0), (f"{takes.frame_count(item) / FPS:.1f} s", 2.3)):
+            cell = row.row()
+            cell.ui_units_x = width
+            cell.alignment = "RIGHT"
+            cell.label(text=text)
 
     def filter_items(
         self, context: bpy.types.Context, data: Any, property: str

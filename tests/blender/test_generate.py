@@ -96,7 +96,7 @@ def test_cancel_in_a_window_tells_the_backend(
     bpy.ops.a2p.cancel()
     tick_until(lambda: jobs.running() is None)
     assert server.cancelled.acquire(timeout=5.0)
-    assert jobs.outcome() == jobs.Outcome("Generating a clip seed 0: cancelled.")
+    assert jobs.outcome() == jobs.Outcome("a clip seed 0: cancelled.")
     assert counts() == before
 
 
@@ -152,7 +152,7 @@ def test_a_job_outlives_the_file_and_undo(
     assert bpy.app.timers.is_registered(jobs._tick)
     server.step_allowed.release(3)
     tick_until(lambda: jobs.running() is None)
-    assert jobs.outcome() == jobs.Outcome("Generating a clip seed 0: done.")
+    assert jobs.outcome() == jobs.Outcome("a clip seed 0: done.")
     assert bpy.data.objects["A2P default"].name in bpy.context.scene.objects
 
 
