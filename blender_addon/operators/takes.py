@@ -16,7 +16,6 @@ from ..scene.performance import Placement
 from ..services.generation import placing
 from .reporting import chosen_path, reported
 
-
 _REROLLED = 99_999
 """The highest seed that is drawn: few enough digits to read out and write down."""
 
