@@ -8,8 +8,14 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_addon.scene import face_mesh  # noqa: E402
+from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from kinematics.armature import to_armature_space  # noqa: E402
+from kinematics.body import load_default_body  # noqa: E402
+from kinematics.face_codes import FACE_CODE_NAMES  # noqa: E402
 from kinematics.face_mesh import load_default_face_mesh  # noqa: E402
+from kinematics.skinning import joint_matrices  # noqa: E402
+from kinematics.stage import place_on_stage  # noqa: E402
+from tests.blender.performances import random_performance  # noqa: E402
 
 pytestmark = pytest.mark.bpy
 
@@ -33,3 +39,18 @@ def test_shape_keys_give_the_codes_shapes():
         bpy.context.scene.frame_set(frame)
         expected = to_armature_space(mesh.shaped(face[frame - 1 : frame])[0])
         np.testing.assert_allclose(coordinates(head), expected, atol=1e-4)
+
+
+def test_the_operator_puts_the_head_on_the_takes_rig(addon, clip):
+    show, body = random_performance(3), load_default_body()
+    placement = Placement(first_frame=1, face_names=FACE_CODE_NAMES, with_mesh=False)
+    place_performance(bpy.context.scene, body, show, clip, placement)
+    assert bpy.ops.a2p.head_mesh() == {"FINISHED"}
+    (head,) = [member for member in bpy.context.scene.objects if member.name.endswith(" head")]
+    bpy.context.scene.frame_set(1)
+    mesh = load_default_face_mesh()
+    pose = place_on_stage(body, show.pose)[:1]
+    move = joint_matrices(body.global_states(pose), body.bind_states())[0, body.skeleton.index("b_head")]
+    expected = to_armature_space(mesh.shaped(show.face[:1])[0] @ move[:, :3].T + move[:, 3])
+    points = coordinates(head) @ np.array(head.matrix_world)[:3, :3].T + np.array(head.matrix_world)[:3, 3]
+    np.testing.assert_allclose(points, expected, atol=2e-3)
