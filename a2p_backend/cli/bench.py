@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from a2p_backend.bench.avatar import AvatarReport
     from a2p_backend.bench.length import LengthReport
     from a2p_backend.bench.motion import MotionReport
+    from a2p_backend.bench.retarget import RetargetReport
     from a2p_backend.bench.steps import StepsReport
 
 CONVERSATION = Path(__file__).parents[1] / "assets" / "conversation.flac"
@@ -134,6 +135,20 @@ def avatar(
     _show(_avatar_lines(report), report, as_json)
 
 
+@app.command()
+def retarget(
+    frames: Annotated[int, typer.Option(min=2, help="Length of the motion.")] = 10_000,
+    bones: Annotated[int, typer.Option(min=60, max=88, help="Of the rig that receives it.")] = 70,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a long motion to another rig."""
+    with loading(f"Copying {frames} frames"):
+        from a2p_backend.bench.retarget import measure_retarget
+
+        report = measure_retarget(frames, bones)
+    _show(_retarget_lines(report), report, as_json)
+
+
 def _prepared(device: str | None, threads: int | None) -> torch.device:
     """The device that is asked for, with so many threads."""
     import torch
@@ -146,13 +161,23 @@ def _prepared(device: str | None, threads: int | None) -> torch.device:
 
 
 def _show(
-    lines: list[str], report: MotionReport | StepsReport | LengthReport | AvatarReport, as_json: bool
+    lines: list[str],
+    report: MotionReport | StepsReport | LengthReport | AvatarReport | RetargetReport,
+    as_json: bool,
 ) -> None:
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), indent=2))
         return
     for line in lines:
         console.print(line, markup=False)
+
+
+def _retarget_lines(report: RetargetReport) -> list[str]:
+    return [
+        f"{report.frames} frames, {report.bones} bones, {report.mapped} of them mapped",
+        f"copied     {report.seconds:7.2f} s",
+        f"with feet planted and hands that reach {report.seconds_with_options:7.2f} s",
+    ]
 
 
 def _motion_lines(report: MotionReport) -> list[str]:
