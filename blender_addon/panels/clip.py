@@ -12,7 +12,7 @@ from .. import waveform
 from ..scene import strips
 from .layout import Sidebar, form, hint
 
-_TILE_UNITS = 16
+_TILE_UNITS = 20
 """Pixels of an icon's side at scale 1, before the interface's own scale."""
 
 

@@ -73,7 +73,7 @@ def _stage(job: jobs.Running) -> str:
     if left is None or job.progress.fraction >= 1.0:
         return job.progress.stage
     if left < 90:
-        return f"{job.progress.stage}, {left:.0f} s left"
+        return f"{job.progress.stage}, {max(left, 1):.0f} s left"
     return f"{job.progress.stage}, {left / 60:.0f} min left"
 
 

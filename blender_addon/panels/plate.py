@@ -34,7 +34,7 @@ def _draw_display(
     row.label(text=background.image.name, icon="IMAGE_BACKGROUND")
     row.operator("a2p.reload_plate", text="", icon="FILE_REFRESH")
     column = form(layout)
-    column.prop(camera.data, "show_background_images", text="Behind Camera")
+    column.prop(camera.data, "show_background_images", text="Shown")
     column.prop(background, "display_depth", text="Depth")
     column.prop(background, "alpha", text="Opacity", slider=True)
     column.prop(background.image_user, "frame_start", text="Starts At")

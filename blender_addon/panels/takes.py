@@ -31,7 +31,7 @@ class A2P_UL_takes(bpy.types.UIList):
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
         seed = str(takes.header(item).get("seed", ""))
-        for text, width in ((seed, 2.0), (f"{takes.frame_count(item) / FPS:.1f} s", 2.3)):
+        for text, width in ((seed, 1.6), (f"{takes.frame_count(item) / FPS:.1f} s", 2.1)):
             cell = row.row()
             cell.ui_units_x = width
             cell.alignment = "RIGHT"
