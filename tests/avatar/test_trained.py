@@ -128,3 +128,9 @@ def test_saved_and_loaded(tmp_path, decoder):
     np.testing.assert_array_equal(again.texture, decoder.texture)
     np.testing.assert_array_equal(again.moves, decoder.moves)
     assert again.expressions == decoder.expressions == FACE_CODE_NAMES
+
+
+def test_a_character_without_expressions_keeps_its_face(decoder):
+    mute = replace(decoder, moves=decoder.moves[:0], expressions=())
+    shaped = mute.shaped(np.zeros((2, 0), np.float32))
+    np.testing.assert_array_equal(shaped, np.stack([decoder.vertices] * 2))

@@ -79,7 +79,7 @@ class Decoder:
 
     def shaped(self, values: FloatArray) -> FloatArray:
         """Vertices (T, V, 3) at rest of expressions (T, E)."""
-        moves = self.moves.astype(np.float32).reshape(len(self.expressions), -1)
+        moves = self.moves.astype(np.float32).reshape(len(self.expressions), 3 * len(self.vertices))
         return self.vertices + (values @ moves).reshape(len(values), -1, 3)
 
     def save(self, folder: Path) -> None:
