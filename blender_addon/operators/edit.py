@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import bpy
 
 from a2p_backend.wire.settings import MAX_SEED
@@ -11,6 +9,7 @@ from kinematics.errors import A2PError
 
 from .. import jobs
 from ..properties.edit import RangeProperties
+from ..properties.performance import draw_seed
 from ..scene import guide, layers, takes
 from ..services import editing
 from ..services.generation import generating
@@ -90,7 +89,7 @@ class A2P_OT_regenerate_range(RangeProperties, _OnRig, bpy.types.Operator):
                 end=self.last + 1 - origin,
                 strength=round(self.strength, 6) if self.vary else 1.0,
                 kept=tuple(self.kept),
-                seed=random.randint(0, MAX_SEED) if self.seed < 0 else self.seed,
+                seed=draw_seed() if self.seed < 0 else self.seed,
             )
             locks = [(lock.first, lock.end) for lock in take.a2p.locks]
             order = editing.range_order(take, change, locks)

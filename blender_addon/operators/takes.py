@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
@@ -11,13 +9,11 @@ from a2p_backend.wire.performance import load_take, save_take
 from kinematics.errors import A2PError
 
 from .. import jobs
+from ..properties.performance import draw_seed
 from ..scene import takes
 from ..scene.performance import Placement
 from ..services.generation import placing
 from .reporting import chosen_path, reported
-
-_REROLLED = 99_999
-"""The highest seed that is drawn: few enough digits to read out and write down."""
 
 
 class _OnTake:
@@ -134,7 +130,7 @@ class A2P_OT_reroll(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.a2p.performance.seed = random.randint(0, _REROLLED)
+        context.scene.a2p.performance.seed = draw_seed()
         return {"FINISHED"}
 
 

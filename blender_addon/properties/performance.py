@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import bpy
 
 from a2p_backend.wire.settings import (
@@ -20,6 +22,15 @@ GUIDANCE_OF_ACTOR = -1.0
 
 STEPS_OF_PRESET = 0
 """A number of steps that stands for the preset's own."""
+
+
+_HIGHEST_DRAWN = 99_999
+"""Few enough digits to read out and write down; any seed up to MAX_SEED can be typed."""
+
+
+def draw_seed() -> int:
+    """Another seed."""
+    return random.randint(0, _HIGHEST_DRAWN)
 
 
 def suggest_actors(self: object, context: bpy.types.Context, text: str) -> list[str]:
