@@ -42,7 +42,10 @@ class Backend:
         self._load = lru_cache(ACTORS_IN_MEMORY)(self._load_actor)
 
     def hello(self) -> BackendInfo:
-        return BackendInfo(a2p_backend.__version__, str(self._device))
+        device = str(self._device)
+        if self._device.type == "cuda":
+            device += f" {torch.cuda.get_device_name(self._device)}"
+        return BackendInfo(a2p_backend.__version__, device)
 
     def actors(self) -> tuple[ActorInfo, ...]:
         return installed_actors()

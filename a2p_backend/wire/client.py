@@ -82,7 +82,7 @@ Event = Progress | Finished[T] | Failed | Stopped
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What a backend says of itself: its release, and where its networks run ("cpu", "cuda")."""
+    """What a backend says of itself: its release, and where its networks run ("cpu", "cuda NAME")."""
 
     version: str
     device: str
