@@ -55,7 +55,7 @@ PRESETS: Mapping[str, Preset] = {
     "reference": Preset(100, 1, "full"),
     "released": Preset(500, 1, "full"),
 }
-"""`standard` is as near to DDIM's 1000 steps as `reference` is (`a2p bench steps` measures it)."""
+"""How near each comes to DDIM's 1000 steps, `a2p bench steps` measures."""
 DEFAULT_PRESET = "standard"
 
 
