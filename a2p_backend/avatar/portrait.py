@@ -8,7 +8,7 @@ folder holds.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -71,15 +71,9 @@ class FigureAvatar:
         self, performance: Performance, settings: PlateSettings, rasteriser: Rasteriser
     ) -> Generator[Picture]:
         figure = self._figure
-        with one_thread():
-            surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, rasteriser.device)
-            studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
-            for vertices in self.vertices(performance, settings.frames_of(performance.frame_count)):
-                placed = torch.from_numpy(vertices).to(rasteriser.device)
-                views = [
-                    studio.cut_out(placed) if settings.alpha else studio.picture(placed) for studio in studios
-                ]
-                yield torch.cat(views, dim=1).cpu().numpy()
+        surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, rasteriser.device)
+        shown = settings.frames_of(performance.frame_count)
+        yield from studio_pictures(self.vertices(performance, shown), surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
         pose, face = place_on_stage(self._body, performance.pose), performance.face
@@ -87,6 +81,23 @@ class FigureAvatar:
             some = frames[start : start + _FRAMES_AT_ONCE]
             rows = slice(some.start, some.stop)
             yield from self._figure.posed(pose[rows], face[rows])
+
+
+def studio_pictures(
+    shapes: Iterable[npt.NDArray[np.float32]],
+    surface: Surface,
+    settings: PlateSettings,
+    rasteriser: Rasteriser,
+) -> Generator[Picture]:
+    """A surface in the studio, once for each of its shapes (V, 3) on the stage; the views side by side."""
+    with one_thread():
+        studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
+        for vertices in shapes:
+            placed = torch.from_numpy(vertices).to(rasteriser.device)
+            views = [
+                studio.cut_out(placed) if settings.alpha else studio.picture(placed) for studio in studios
+            ]
+            yield torch.cat(views, dim=1).cpu().numpy()
 
 
 @contextmanager

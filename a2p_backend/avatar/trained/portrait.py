@@ -6,15 +6,12 @@ from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from a2p_backend.avatar.portrait import Picture, one_thread
+from a2p_backend.avatar.portrait import Picture, studio_pictures
 from a2p_backend.avatar.rasteriser import Rasteriser
-from a2p_backend.avatar.studio import Studio
 from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder, FloatArray
-from a2p_backend.avatar.views import stage_cameras
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.body import Body
@@ -51,17 +48,11 @@ class TrainedPortrait:
         self, performance: Performance, settings: PlateSettings, rasteriser: Rasteriser
     ) -> Generator[Picture]:
         decoder = self._decoder
-        with one_thread():
-            surface = Surface.from_texture(
-                decoder.faces, decoder.source, decoder.uvs, decoder.texture, _GLOSS, rasteriser.device
-            )
-            studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
-            for vertices in self.vertices(performance, settings.frames_of(performance.frame_count)):
-                placed = torch.from_numpy(vertices).to(rasteriser.device)
-                views = [
-                    studio.cut_out(placed) if settings.alpha else studio.picture(placed) for studio in studios
-                ]
-                yield torch.cat(views, dim=1).cpu().numpy()
+        surface = Surface.from_texture(
+            decoder.faces, decoder.source, decoder.uvs, decoder.texture, _GLOSS, rasteriser.device
+        )
+        shown = settings.frames_of(performance.frame_count)
+        yield from studio_pictures(self.vertices(performance, shown), surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
         pose = place_on_stage(self._body, performance.pose)
