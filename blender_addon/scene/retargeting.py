@@ -79,8 +79,8 @@ def choose_map(
         return _as_mapped(rig, name, read_map(map_file)), 1.0, (), ()
     found = detect(rig, user_maps())
     if not found.humanoid:
-        reasons = [reason.rstrip(".") for reason in found.reasons[1:] or found.reasons]
-        raise A2PError(f"{name} cannot receive or give a person's motion ({'; '.join(reasons)}).")
+        reasons = " ".join(found.reasons[1:] or found.reasons)
+        raise A2PError(f"{name} cannot receive or give a person's motion. {reasons}")
     return found.bone_map, found.confidence, found.missing, found.reasons[1:]
 
 
