@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ import numpy as np
 from a2p_backend.wire.performance import load_take
 from kinematics.body import Body
 from kinematics.bvh import read_bvh
+from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.retarget.detection import detect
 from kinematics.retarget.solver import RetargetOptions
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
 
-from .scene import export, import_rig, retargeting
+from .scene import comparison, export, import_rig, keys, retargeting
 from .scene import rig as rigs
 
 EXIT_USER_ERROR = 2
@@ -38,7 +39,8 @@ class Job:
     """source: a take (.npz), or a capture of any format that Blender imports. body: with a take, the file of
     its actor's body (`Body.to_arrays`). rig: the character's file; armature: which one, if it has several.
     options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
-    write; export_options: of `ExportOptions`. report: measure the copy.
+    write; export_options: of `ExportOptions`. simplify: of `ErrorBound`, to keep no more keys than it needs.
+    report: measure the copy. pictures: a folder for pictures of moments of the source and the rig.
     """
 
     source: str
@@ -50,7 +52,9 @@ class Job:
     save: str | None = None
     exports: tuple[str, ...] = ()
     export_options: Mapping[str, Any] = field(default_factory=dict)
+    simplify: Mapping[str, float] | None = None
     report: bool = False
+    pictures: str | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -96,8 +100,13 @@ def run(job: Job) -> dict[str, Any]:
         "frames": len(done.source),
         "fps": done.source.fps,
     }
+    if job.simplify is not None:
+        result["simplified"] = _simplify(made, target, ErrorBound(**job.simplify))
     if job.report:
         result["fidelity"] = retargeting.measure_onto(target, done).to_json()
+    if job.pictures:
+        moments = comparison.draw_comparison(target, _visible_meshes(made), done, Path(job.pictures))
+        result["pictures"] = [asdict(moment) for moment in moments]
     for path in job.exports:
         export.export(made, target, Path(path), export.ExportOptions(**job.export_options))
     if job.save:
@@ -130,6 +139,15 @@ def _source(path: Path, body: str | None) -> SourceMotion:
     scene = import_rig.import_rig(path)
     armature = rigs.find_armature(scene, "", "source")
     return retargeting.motion_of(armature, scene.render.fps / scene.render.fps_base)
+
+
+def _simplify(scene: bpy.types.Scene, rig: bpy.types.Object, bound: ErrorBound) -> str:
+    metres = scene.unit_settings.scale_length or 1.0
+    return keys.simplify(rig, replace(bound, hand=bound.hand / metres)).summary
+
+
+def _visible_meshes(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    return [member for member in scene.objects if member.type == "MESH" and not member.hide_render]
 
 
 def _save(path: Path) -> None:

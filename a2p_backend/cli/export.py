@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from a2p_backend.cli.retarget import (
     RootMotionOption,
     retarget_job,
 )
+from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.retarget.solver import RetargetOptions
 
@@ -45,6 +47,13 @@ def export(
         bool | None,
         typer.Option(help="A root bone that travels as the hips do; by default as the preset has it."),
     ] = None,
+    simplify: Annotated[
+        float | None,
+        typer.Option(metavar="DEG", help="Keep only the keys that hold every bone to so many degrees."),
+    ] = None,
+    hand_error: Annotated[
+        float, typer.Option(metavar="MM", help="With --simplify: and hold the hands to so many millimetres.")
+    ] = 1000 * ErrorBound.hand,
     armature: ArmatureOption = "",
     map_file: MapOption = None,
     root_motion: RootMotionOption = RetargetOptions.root_motion,
@@ -63,6 +72,9 @@ def export(
     folder = out or source.parent
     if folder.exists() and not folder.is_dir():
         raise A2PError(f"Cannot write into {folder}: it is a file; name a folder.")
+    bound = (
+        ErrorBound(math.radians(simplify), hand_error / 1000) if simplify is not None else None
+    )  # raises for what is no bound
     options = RetargetOptions(
         plant_feet=plant_feet,
         reach_hands=reach_hands,
@@ -79,10 +91,13 @@ def export(
             "deform_only": deform_only,
             "root_bone": root_bone,
         },
+        "simplify": vars(bound) if bound else None,
     }
     with loading(f"{source.name} onto {rig.name}"):
         result = run_in_blender(job)
     warn(tuple(result["notes"]))
     console.print(f"{result['frames']} frames on {result['rig']} ({result['map']}).", markup=False)
+    if bound is not None:
+        console.print(result["simplified"], markup=False)
     for file in files:
         typer.echo(str(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,14 +67,22 @@ def retarget(
     plant_feet: FeetOption = True,
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
+    sheet: Annotated[
+        Path | None, typer.Option(help="A picture (.png) of some moments, source and rig side by side.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Measure how faithful the copy is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Copy a motion to a character's own rig; the rig stays as it is."""
-    if out is None and not report:
-        raise A2PError("Say what to do: -o FILE.blend keeps the result, --report measures it.")
-    if out is not None:
-        check_writable(out)
+    if out is None and sheet is None and not report:
+        raise A2PError(
+            "Say what to do: -o FILE.blend keeps the result, --sheet FILE.png shows it, --report measures it."
+        )
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise A2PError(f"--sheet is {sheet}: give the picture a name that ends in .png.")
+    for file in (out, sheet):
+        if file is not None:
+            check_writable(file)
     options = RetargetOptions(
         plant_feet=plant_feet,
         reach_hands=reach_hands,
@@ -82,8 +91,12 @@ def retarget(
         fingers=fingers,
     )
     job = retarget_job(source, rig, armature, map_file, options)
-    with loading(f"{source.name} onto {rig.name}"):
-        result = run_in_blender({**job, "save": str(out.resolve()) if out else None, "report": report})
+    job |= {"save": str(out.resolve()) if out else None, "report": report}
+    with tempfile.TemporaryDirectory(prefix="a2p-sheet-") as folder:
+        with loading(f"{source.name} onto {rig.name}"):
+            result = run_in_blender({**job, "pictures": folder if sheet else None})
+        if sheet is not None:
+            _write_sheet(sheet, result.pop("pictures"))
     warn(tuple(result["notes"]))
     if as_json:
         typer.echo(json.dumps({**result.pop("fidelity", {}), **result}, indent=2))
@@ -97,5 +110,24 @@ def retarget(
         console.print(f"not there: {', '.join(result['missing'])}", markup=False)
     for key, words in _FIGURES.items() if report else ():
         console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)
+    if sheet is not None:
+        done(sheet, "Source and rig, from the front and from the side.", "Look for limbs that differ.")
     if out is not None:
         done(out, f"{result['frames']} frames.", "Open it in Blender and press play.")
+
+
+def _write_sheet(sheet: Path, moments: list[dict[str, Any]]) -> None:
+    """Joins pictures of moments: of each, source and rig from the front, then both from the side."""
+    import numpy as np
+
+    from a2p_backend.avatar.contact_sheet import contact_sheet, read_picture, write_png
+
+    views = [
+        [
+            np.hstack([read_picture(source), read_picture(rig)])
+            for source, rig in zip(moment["source"], moment["rig"], strict=True)
+        ]
+        for moment in moments
+    ]
+    pairs = [(front, side) for front, side in views]
+    write_png(sheet, contact_sheet(pairs, [moment["seconds"] for moment in moments], columns=2))

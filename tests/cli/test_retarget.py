@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from a2p_backend.avatar.contact_sheet import read_picture
 from a2p_backend.cli import app
 from a2p_backend.wire.performance import Performance, save_take
 from kinematics.body import load_default_body
 from kinematics.bvh import read_bvh, write_bvh
+from kinematics.pose import global_states
 from kinematics.stage import place_on_stage
 
 pytestmark = [
@@ -64,6 +67,56 @@ def test_a_take_is_copied_measured_and_exported(take: Path, character: Path, tmp
     assert (motion.fps, len(motion.local.scale)) == (60.0, 59)
 
 
+def test_a_sheet_shows_source_and_rig(take: Path, character: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    run = CliRunner().invoke(
+        app, ["retarget", "--source", str(take), "--rig", str(character), "--sheet", str(sheet)]
+    )
+    assert run.exit_code == 0, run.output
+    picture = read_picture(sheet)
+    gap, rows = 6, 3
+    height, width = (picture.shape[0] - gap) // rows - gap, (picture.shape[1] - gap) // 2 - gap
+    cells = [
+        picture[top : top + height, left : left + width]
+        for top in range(gap, picture.shape[0], height + gap)
+        for left in range(gap, picture.shape[1], width + gap)
+    ]
+    assert len(cells) == 6
+    for cell in cells:
+        source, rig, *_ = np.split(cell.astype(int), 4, axis=1)
+        # Figures of one skeleton, from one side, in colours that neither floor nor backdrop has.
+        for side in (source, rig):
+            assert 0.002 < np.mean(np.ptp(side, axis=2) > 60) < 0.2
+        assert np.mean(np.abs(source - rig).max(axis=2) > 60) < 0.02
+    before = picture.tobytes()
+    run = CliRunner().invoke(
+        app, ["retarget", "--source", str(take), "--rig", str(character), "--sheet", str(sheet) + ".jpg"]
+    )
+    assert (run.exit_code, "ends in .png" in run.output.replace("\n", " ")) == (2, True)
+    assert read_picture(sheet).tobytes() == before
+
+
+def test_an_export_has_no_more_keys_than_it_needs(take: Path, character: Path, tmp_path: Path) -> None:
+    heads = []
+    for name, options in (("dense", []), ("simple", ["--simplify", "1.5", "--hand-error", "8"])):
+        out = tmp_path / name
+        run = CliRunner().invoke(
+            app, ["export", str(take), "--rig", str(character), "--to", "bvh", "-o", str(out), *options]
+        )
+        assert run.exit_code == 0, run.output
+        said = run.output.replace("\n", " ")
+        assert ("keys became" in said) == bool(options)
+        if options:
+            before, after = map(int, re.search(r"(\d+) keys became (\d+)", said).groups())
+            assert after < 0.7 * before
+        motion = read_bvh(out / "take character.bvh")
+        states = global_states(motion.skeleton, motion.local)
+        wrist = motion.skeleton.names.index("b_l_wrist")
+        heads.append(states.translation[:, wrist])
+    apart = 10 * np.linalg.norm(heads[0] - heads[1], axis=1).max()  # millimetres
+    assert 0.05 < apart < 8.1
+
+
 def test_what_cannot_be_done_is_one_sentence(take: Path, character: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.glb"
     cut.write_bytes(b"glTF\x02\0\0\0\xff\xff\0\0")
@@ -73,6 +126,7 @@ def test_what_cannot_be_done_is_one_sentence(take: Path, character: Path, tmp_pa
         (["retarget", "--source", str(take), "--rig", str(character)], "Say what to do"),
         (["retarget", "--source", "nowhere.npz", "--rig", str(character), "--report"], "There is no file"),
         (["export", str(take), "--rig", str(character), "--to", "obj"], "--to is 'obj'"),
+        (["export", str(take), "--rig", str(character), "--simplify", "0"], "error to simplify to must be"),
         (["export", str(take), "--rig", str(character), "--preset", "maya"], "preset is 'maya'"),
         (["export", str(take), "--rig", str(character), "--root-motion", "feet"], "root-motion is 'feet'"),
     ):
