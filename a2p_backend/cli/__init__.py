@@ -16,6 +16,7 @@ from a2p_backend.cli import (
     export,
     face,
     generate,
+    record,
     render,
     retarget,
     serve,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.callback()(show_version)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("record")(record.record)
 app.command("generate")(generate.generate)
 app.command("render")(render.render)
 app.command("face")(face.face)

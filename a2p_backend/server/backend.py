@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from functools import lru_cache
@@ -15,11 +16,12 @@ from a2p_backend.actors.actor import Actor, default_device, load_actor
 from a2p_backend.actors.manifest import MANIFEST_NAME, ActorManifest
 from a2p_backend.actors.registry import actor_folders, find_actor
 from a2p_backend.audio.clip import load_clip
+from a2p_backend.audio.microphone import Microphone, SystemMicrophone, record
 from a2p_backend.performer import perform
 from a2p_backend.wire.client import ActorInfo, BackendInfo
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
-from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
+from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body
 from kinematics.errors import A2PError
@@ -33,8 +35,12 @@ ACTORS_IN_MEMORY = 2
 class Backend:
     """A `Service`; the actors that were used last stay in memory."""
 
-    def __init__(self, device: str | None = None) -> None:
-        """device: a torch device such as "cpu"; None: CUDA where there is one. A2PError if unusable."""
+    def __init__(self, device: str | None = None, microphone: Microphone | None = None) -> None:
+        """device: a torch device such as "cpu"; None: CUDA where there is one. A2PError if unusable.
+
+        microphone: what `record` hears; None: the system's.
+        """
+        self._microphone = microphone or SystemMicrophone()
         self._device = _device(device)
         self._loading = threading.Lock()
         self._avatar: tuple[Path, int, Avatar] | None = None
@@ -83,6 +89,13 @@ class Backend:
             path = Path(folder) / ("plate.mov" if settings.alpha else "plate.mp4")
             self.write_plate(performance, clip, clip_name, path, settings, on_progress, cancelled)
             return path.read_bytes()
+
+    def record(
+        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
+    ) -> bytes:
+        file = io.BytesIO()
+        record(self._microphone, file, on_progress, cancelled, finished, seconds)
+        return file.getvalue()
 
     def write_plate(
         self,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import zmq
 
@@ -31,6 +32,8 @@ class Task:
     work: Work
     size: int
     cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+    """Set once a recording is to stop and keep what it has."""
 
 
 class Lane:
@@ -125,7 +128,7 @@ class Lane:
         try:
             if task.cancelled.is_set():
                 raise Cancelled
-            reply = task.work(on_progress, task.cancelled.is_set)
+            reply = task.work(on_progress, task.cancelled.is_set, task.finished.is_set)
             return Message(Kind.RESULT, reply.fields, reply.arrays, task.request_id)
         except Cancelled:
             return Message(Kind.CANCELLED, reply_to=task.request_id)
@@ -148,7 +151,9 @@ class Lane:
 
 def progress_message(progress: Progress, request_id: str) -> Message:
     """How far a request is."""
-    fields = {"stage": progress.stage, "done": progress.done, "total": progress.total}
+    fields: dict[str, Any] = {"stage": progress.stage, "done": progress.done, "total": progress.total}
+    if progress.level is not None:
+        fields["level"] = round(progress.level, 3)
     return Message(Kind.PROGRESS, fields, reply_to=request_id)
 
 

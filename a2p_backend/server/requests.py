@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from a2p_backend.server.service import Service
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
-from a2p_backend.wire.progress import IsCancelled, OnProgress
+from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress
 from a2p_backend.wire.protocol import Kind, Message, ProtocolError
-from a2p_backend.wire.settings import GenerateSettings, PlateSettings
+from a2p_backend.wire.settings import MAX_RECORDING_SECONDS, GenerateSettings, PlateSettings
 
 MAX_NAME = 255
 
@@ -27,7 +27,7 @@ class Reply:
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-Work = Callable[[OnProgress, IsCancelled], Reply]
+Work = Callable[[OnProgress, IsCancelled, IsFinished], Reply]
 
 
 def work_for(service: Service, request: Message) -> Work:
@@ -36,14 +36,16 @@ def work_for(service: Service, request: Message) -> Work:
     Raises A2PError (ProtocolError, SettingsError, EditError, TakeError) where the request makes no sense.
     """
     if request.kind is Kind.ACTORS:
-        return lambda _progress, _cancelled: Reply({"actors": [asdict(actor) for actor in service.actors()]})
+        return lambda *_: Reply({"actors": [asdict(actor) for actor in service.actors()]})
     if request.kind is Kind.BODY:
         actor = GenerateSettings(actor=request.fields.get("actor", "")).actor
-        return lambda _progress, _cancelled: Reply(arrays=service.body(actor).to_arrays())
+        return lambda *_: Reply(arrays=service.body(actor).to_arrays())
     if request.kind is Kind.GENERATE:
         return _generate(service, request)
     if request.kind is Kind.RENDER_PLATE:
         return _render_plate(service, request)
+    if request.kind is Kind.RECORD:
+        return _record(service, request)
     raise ProtocolError(f"A backend cannot be asked for {request.kind.value!r}.")
 
 
@@ -55,7 +57,7 @@ def _generate(service: Service, request: Message) -> Work:
     settings = GenerateSettings.from_dict(request.fields.get("settings", {}))
     edit = Edit.from_parts(request.fields.get("edit", {}), request.arrays)
 
-    def work(on_progress: OnProgress, cancelled: IsCancelled) -> Reply:
+    def work(on_progress: OnProgress, cancelled: IsCancelled, _finished: IsFinished) -> Reply:
         performance = service.generate(clip.tobytes(), clip_name, settings, edit, on_progress, cancelled)
         return Reply(performance.header(), performance.arrays())
 
@@ -71,10 +73,23 @@ def _render_plate(service: Service, request: Message) -> Work:
     clip_name = _clip_name(request)
     settings = PlateSettings.from_dict(request.fields.get("settings", {}))
 
-    def work(on_progress: OnProgress, cancelled: IsCancelled) -> Reply:
+    def work(on_progress: OnProgress, cancelled: IsCancelled, _finished: IsFinished) -> Reply:
         recording = None if clip is None else clip.tobytes()
         video = service.render_plate(performance, recording, clip_name, settings, on_progress, cancelled)
         return Reply(arrays={"video": np.frombuffer(video, np.uint8)})
+
+    return work
+
+
+def _record(service: Service, request: Message) -> Work:
+    seconds = request.fields.get("seconds")
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds <= MAX_RECORDING_SECONDS:
+        raise ProtocolError(f"A recording may last up to {MAX_RECORDING_SECONDS} seconds.")
+
+    def work(on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished) -> Reply:
+        recording = service.record(float(seconds), on_progress, cancelled, finished)
+        return Reply(arrays={"recording": np.frombuffer(recording, np.uint8)})
 
     return work
 

@@ -1,7 +1,8 @@
 """The server: a ROUTER socket on loopback whose thread reads, answers and forwards, and never works.
 
-Work is done in two lanes: `jobs` (generate, render_plate; one at a time) and `questions` (actors, body), so
-that questions do not wait for a job. hello, ping and cancel are answered by the socket's own thread at once.
+Work is done in three lanes, none of which waits for another: `jobs` (generate, render_plate; one at a time),
+`questions` (actors, body) and `recordings` (record; a second one is refused, not queued). hello, ping, cancel
+and finish are answered by the socket's own thread at once.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ BEAT = 1.0
 SHUTDOWN = 1.5
 JOB_CAPACITY = 8
 QUESTION_CAPACITY = 32
+RECORDING_CAPACITY = 0
 KEPT_RESULTS = 4
 KEPT_SECONDS = 600.0
 MAX_MESSAGES_A_TURN = 64
@@ -56,6 +58,7 @@ class Server:
     _router: zmq.Socket[bytes]
     _jobs: Lane
     _questions: Lane
+    _recordings: Lane
 
     def __init__(self, service: Service, endpoint_path: Path | None = None) -> None:
         """endpoint_path: where clients will look for the endpoint file; None: the default place."""
@@ -95,6 +98,8 @@ class Server:
             lanes.append(self._jobs)
             self._questions = Lane("questions", context, OUTBOX, self._key, QUESTION_CAPACITY)
             lanes.append(self._questions)
+            self._recordings = Lane("recordings", context, OUTBOX, self._key, RECORDING_CAPACITY)
+            lanes.append(self._recordings)
             write_endpoint(endpoint, self._endpoint_path)
             try:
                 if on_ready is not None:
@@ -163,6 +168,8 @@ class Server:
             self._answer_ping(client, message)
         elif message.kind is Kind.CANCEL:
             self._cancel(client, message.fields.get("job"))
+        elif message.kind is Kind.FINISH:
+            self._finish(client, message.fields.get("job"))
         else:
             self._start(client, message)
 
@@ -176,19 +183,29 @@ class Server:
                 self._send(client, error_message("The backend does not know this job any more.", job))
 
     def _cancel(self, client: bytes, job: object) -> None:
-        lane, task = self._tasks.get(job, (None, None)) if isinstance(job, str) else (None, None)
-        if lane is None or task is None or task.client != client:
+        found = self._find(client, job)
+        if found is None:
             return  # finished meanwhile
+        lane, task = found
         if lane.cancel(task):
             del self._tasks[task.request_id]
             self._send(client, Message(Kind.CANCELLED, reply_to=task.request_id))
+
+    def _finish(self, client: bytes, job: object) -> None:
+        found = self._find(client, job)
+        if found is not None:
+            found[1].finished.set()
+
+    def _find(self, client: bytes, job: object) -> tuple[Lane, Task] | None:
+        """The client's own task of that id, while it is open."""
+        found = self._tasks.get(job) if isinstance(job, str) else None
+        return found if found is not None and found[1].client == client else None
 
     def _start(self, client: bytes, message: Message) -> None:
         if message.id in self._tasks:
             self._reject(ProtocolError("A request came twice."))
             return
-        is_question = message.kind in (Kind.ACTORS, Kind.BODY)
-        lane = self._questions if is_question else self._jobs
+        lane = self._lane_for(message.kind)
         try:
             work = work_for(self._service, message)
         except A2PError as error:
@@ -197,11 +214,19 @@ class Server:
         task = Task(message.id, client, work, sum(array.nbytes for array in message.arrays.values()))
         ahead = lane.submit(task)
         if ahead is None:
-            self._send(client, error_message("The backend has too much to do: try again later.", message.id))
+            sentence = "The backend has too much to do: try again later."
+            if lane is self._recordings:
+                sentence = "The backend records already: stop that recording first."
+            self._send(client, error_message(sentence, message.id))
             return
         self._tasks[message.id] = (lane, task)
-        if ahead and not is_question:
+        if ahead and lane is self._jobs:
             self._send(client, progress_message(Progress("waiting", 0, ahead), message.id))
+
+    def _lane_for(self, kind: Kind) -> Lane:
+        if kind in (Kind.ACTORS, Kind.BODY):
+            return self._questions
+        return self._recordings if kind is Kind.RECORD else self._jobs
 
     # messages to clients
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from a2p_backend.wire.client import ActorInfo, BackendInfo
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
-from a2p_backend.wire.progress import IsCancelled, OnProgress
+from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body
 
@@ -16,7 +16,8 @@ class Service(Protocol):
     """The backend's operations.
 
     They raise A2PError for what the user can mend, and Cancelled soon after `cancelled()` turns true. `hello`
-    returns at once; `actors` and `body` run in one thread while `generate` or `render_plate` runs in another.
+    returns at once; `actors` and `body` run in one thread, `generate` or `render_plate` in another, and
+    `record` in a third, all at the same time.
     """
 
     def hello(self) -> BackendInfo: ...
@@ -47,4 +48,10 @@ class Service(Protocol):
         cancelled: IsCancelled,
     ) -> bytes:
         """The content of an MP4 file; of a QuickTime file where the settings ask for transparency."""
+        ...
+
+    def record(
+        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
+    ) -> bytes:
+        """A WAV file's content: what the microphone hears until `finished()`, at most `seconds`."""
         ...

@@ -33,7 +33,7 @@ from a2p_backend.wire.protocol import (
     decode,
     encode,
 )
-from a2p_backend.wire.settings import GenerateSettings, PlateSettings
+from a2p_backend.wire.settings import MAX_RECORDING_SECONDS, GenerateSettings, PlateSettings
 from kinematics.body import Body
 from kinematics.errors import A2PError
 
@@ -126,6 +126,11 @@ class Job(Generic[T]):
         """Ask for the job to stop; it has stopped once `Stopped` comes (or another last event beats it)."""
         if not self.done:
             self._client._send(Message(Kind.CANCEL, {"job": self._id}))
+
+    def finish(self) -> None:
+        """Ask a recording to stop and keep what it has, which `Finished` brings; others take no notice."""
+        if not self.done:
+            self._client._send(Message(Kind.FINISH, {"job": self._id}))
 
     def wait(self, timeout: float, on_progress: OnProgress | None = None) -> T:
         """Block until the job is done and return its result.
@@ -270,6 +275,13 @@ class Client:
         fields = {"performance": performance.header(), "clip_name": clip_name, "settings": settings.to_dict()}
         return self._ask(Kind.RENDER_PLATE, fields, arrays, read_result=_read_plate)
 
+    def record(self, seconds: float = MAX_RECORDING_SECONDS) -> Job[bytes]:
+        """Record the backend's microphone until `Job.finish`, at most `seconds`; the content of a WAV file.
+
+        The progress tells seconds in tenths, and the level.
+        """
+        return self._ask(Kind.RECORD, {"seconds": seconds}, read_result=_read_recording)
+
     def _ask(
         self,
         kind: Kind,
@@ -384,7 +396,13 @@ def _clip_array(clip: bytes) -> NDArray[np.uint8]:
 
 def _read_progress(message: Message) -> Progress:
     fields = message.fields
-    return Progress(str(fields.get("stage", "")), int(fields.get("done", 0)), int(fields.get("total", 0)))
+    level = fields.get("level")
+    return Progress(
+        str(fields.get("stage", "")),
+        int(fields.get("done", 0)),
+        int(fields.get("total", 0)),
+        None if level is None else float(level),
+    )
 
 
 def _read_backend(message: Message) -> BackendInfo:
@@ -415,3 +433,7 @@ def _read_performance(message: Message) -> Performance:
 
 def _read_plate(message: Message) -> bytes:
     return message.arrays["video"].tobytes()
+
+
+def _read_recording(message: Message) -> bytes:
+    return message.arrays["recording"].tobytes()

@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from a2p_backend.wire.files import atomic_write
+from kinematics.files import atomic_write
 from kinematics.errors import A2PError
 
 ENDPOINT_VARIABLE = "A2P_ENDPOINT"

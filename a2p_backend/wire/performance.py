@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from a2p_backend.wire.files import atomic_write
+from kinematics.files import atomic_write
 from kinematics.errors import A2PError
 
 FPS = 30

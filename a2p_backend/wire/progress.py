@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+RECORDING_UNITS_A_SECOND = 10
+"""A recording's progress is counted in tenths of a second."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -13,6 +16,8 @@ class Progress:
     stage: str
     done: int
     total: int
+    level: float | None = None
+    """Of a recording: how loud it is at the moment, 0 to 1."""
 
     @property
     def fraction(self) -> float:
@@ -26,6 +31,8 @@ class Cancelled(Exception):  # noqa: N818 - an outcome that was asked for, not a
 
 OnProgress = Callable[[Progress], None]
 IsCancelled = Callable[[], bool]
+IsFinished = Callable[[], bool]
+"""Whether a recording is to stop and keep what it has."""
 
 
 def raise_if(cancelled: IsCancelled) -> None:

@@ -72,7 +72,9 @@ class Kind(str, Enum):
     BODY = "body"
     GENERATE = "generate"
     RENDER_PLATE = "render_plate"
+    RECORD = "record"
     CANCEL = "cancel"
+    FINISH = "finish"
     # replies, backend to client
     ALIVE = "alive"
     PROGRESS = "progress"

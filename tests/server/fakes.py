@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import time
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ from a2p_backend.wire.client import ActorInfo, BackendInfo
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.endpoint import Endpoint
 from a2p_backend.wire.performance import Performance
-from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
+from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body, load_default_body
 from kinematics.errors import A2PError
@@ -85,6 +88,25 @@ class FakeService:
         cancelled: IsCancelled,
     ) -> bytes:
         return f"{performance.frame_count} {settings.width} {clip!r} {clip_name}".encode()
+
+    def record(
+        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
+    ) -> bytes:
+        """Half-loud until it is to stop; a tenth of a second for each look."""
+        self.began.release()
+        tenths = 0
+        while tenths < round(10 * seconds) and not finished():
+            raise_if(cancelled)
+            tenths += 1
+            on_progress(Progress("recording", tenths, round(10 * seconds), 0.5))
+            time.sleep(0.001)
+        file = io.BytesIO()
+        with wave.open(file, "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(48000)
+            wav.writeframes(np.full(4800 * tenths, 16384, "<i2").tobytes())
+        return file.getvalue()
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -297,3 +299,57 @@ def test_client_leaves_no_thread_and_stays_in_its_own(client: Client) -> None:
     assert not [t for t in threading.enumerate() if not t.name.startswith(("MainThread", "Thread-", "a2p-"))]
     client.close()
     client.close()
+
+
+def test_a_recording_is_stopped_and_kept_while_a_job_runs(path: Path) -> None:
+    service = FakeService(slow=True)
+    with serving(service, path), Client.connect(path, timeout=DEADLINE) as client:
+        job = client.generate(b"RIFF", "a.wav", SETTINGS)
+        assert service.began.acquire(timeout=DEADLINE)
+        recording = client.record()
+        assert service.began.acquire(timeout=DEADLINE)
+        with pytest.raises(BackendError, match="records already"):
+            client.record().wait(DEADLINE)
+        seen: list[Progress] = []
+        until(
+            lambda: any(isinstance(event, Progress) and not seen.append(event) for event in recording.poll())
+        )
+        assert (seen[0].stage, seen[0].total, seen[0].level) == ("recording", 6000, 0.5)
+        job.finish()  # means nothing to a job that is no recording
+        recording.finish()
+        with wave.open(io.BytesIO(recording.wait(DEADLINE)), "rb") as wav:
+            assert (wav.getframerate(), wav.getnchannels()) == (48000, 1)
+            assert 0 < wav.getnframes() < 600 * 48000
+        assert not job.done
+        job.cancel()
+        with pytest.raises(Cancelled):
+            job.wait(DEADLINE)
+
+
+def test_a_cancelled_recording_keeps_nothing(client: Client) -> None:
+    recording = client.record()
+    recording.cancel()
+    with pytest.raises(Cancelled):
+        recording.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 601, True, "long", None])
+def test_a_recording_has_a_limit(client: Client, seconds: object) -> None:
+    with pytest.raises(BackendError, match="up to 600 seconds"):
+        client.record(seconds).wait(DEADLINE)
+
+
+def test_a_recording_of_a_given_length_ends_by_itself(client: Client) -> None:
+    with wave.open(io.BytesIO(client.record(0.3).wait(DEADLINE)), "rb") as wav:
+        assert wav.getnframes() == 3 * 4800
+
+
+def test_another_client_cannot_stop_a_recording(client: Client, service: FakeService, path: Path) -> None:
+    recording = client.record()
+    assert service.began.acquire(timeout=DEADLINE)
+    with Client.connect(path, timeout=DEADLINE) as other:
+        other._send(Message(Kind.FINISH, {"job": recording._id}))
+        other.hello()  # answered after what was sent before it
+    assert not any(isinstance(event, Finished) for event in recording.poll())
+    recording.finish()
+    recording.wait(DEADLINE)
