@@ -9,9 +9,7 @@ Source: the Biovision hierarchy format as Blender, and the files of the CMU moti
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 
 from kinematics.arrays import BoolArray, FloatArray
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 from kinematics.pose import JointStates
 from kinematics.rotations import (
     euler_from_matrix,
@@ -117,7 +116,8 @@ def write_bvh(
         f"Frame Time: {1 / fps!r}",
         *map(_numbers, np.concatenate(columns, axis=1)),
     ]
-    _write_whole(Path(path), "\n".join(lines) + "\n")
+    with atomic_write(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
 
 
 def read_bvh(path: str | Path, *, unit: Unit = "cm") -> BVHMotion:
@@ -191,20 +191,6 @@ def _joint_lines(
 
 def _numbers(values: FloatArray) -> str:
     return " ".join(map(repr, values.tolist()))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as partial:
-        try:
-            partial.write(text)
-            partial.close()
-            os.replace(partial.name, path)
-        except BaseException:
-            partial.close()
-            os.unlink(partial.name)
-            raise
 
 
 @dataclass

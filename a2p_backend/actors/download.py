@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from a2p_backend.actors.addresses import Archive
 from a2p_backend.actors.unpacking import UnpackError
-from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.progress import OnProgress, Progress
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 if TYPE_CHECKING:
     import requests

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from a2p_backend.actors.restricted_pickle import read_object_array
-from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 MOTIONS = "motions"
 _WIDTHS = {POSE_SIZE: "pose", FACE_SIZE: "face"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from a2p_backend.wire.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 _GAP = 6
 _PAPER, _INK = 24, 235

@@ -19,8 +19,8 @@ import numpy as np
 from av.video.reformatter import Colorspace
 
 from a2p_backend.avatar.contact_sheet import write_png
-from a2p_backend.wire.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 SAMPLE_RATE = 48_000
 

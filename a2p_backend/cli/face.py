@@ -12,11 +12,11 @@ import numpy as np
 import typer
 
 from a2p_backend.cli.console import check_writable, done
-from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.performance import Performance, load_take
 from kinematics.body import load_default_body
 from kinematics.errors import A2PError
 from kinematics.face_mesh import FaceMesh, load_default_face_mesh
+from kinematics.files import atomic_write
 from kinematics.point_cache import FORMATS, write_obj, write_point_cache
 from kinematics.skinning import joint_matrices
 from kinematics.stage import place_on_stage

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from a2p_backend.cli.console import check_writable, console, done, loading
-from kinematics.files import atomic_write
 from a2p_backend.wire.progress import RECORDING_UNITS_A_SECOND, OnProgress, Progress
 from a2p_backend.wire.settings import MAX_RECORDING_SECONDS
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 
 def record(

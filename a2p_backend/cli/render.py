@@ -19,11 +19,11 @@ from a2p_backend.cli.source import (
     never_cancelled,
 )
 from a2p_backend.wire.client import read_clip
-from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.performance import load_take
 from a2p_backend.wire.progress import OnProgress
 from a2p_backend.wire.settings import DEFAULT_ACTOR, VIEWS, PlateSettings, SettingsError, ViewCamera
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 if TYPE_CHECKING:
     from a2p_backend.server.backend import Backend

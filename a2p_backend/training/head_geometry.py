@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from a2p_backend.avatar.trained.decoder import Decoder
-from a2p_backend.wire.files import atomic_write
 from kinematics.armature import ARMATURE_AXES, METRES_PER_CENTIMETRE
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 _HEAD_BONES = ("head", "eye", "jaw")
 

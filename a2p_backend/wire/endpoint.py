@@ -14,8 +14,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kinematics.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 ENDPOINT_VARIABLE = "A2P_ENDPOINT"
 KEY_BYTES = 32

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 FPS = 30
 POSE_SIZE = 104

@@ -10,8 +10,8 @@ import aud
 import bpy
 import numpy as np
 
-from a2p_backend.wire.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 from .. import compat
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import bpy
 
 from a2p_backend.wire.client import Client, read_clip
-from a2p_backend.wire.files import atomic_write
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.camera import frame_figure
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking

@@ -9,8 +9,6 @@ of names that tell families apart whose bones are called alike.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 from kinematics.retarget import names
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import CHAIN_SLOTS, SIDED_SLOTS, SIDES, SLOTS, sided
@@ -152,11 +151,8 @@ def save_map(path: str | Path, bone_map: BoneMap) -> None:
     }
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as partial:
-            partial.write(text)
-        os.replace(partial.name, path)
+        with atomic_write(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise MapError(f"The map {path} cannot be written: {error.strerror}.") from error
 

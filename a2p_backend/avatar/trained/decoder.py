@@ -11,8 +11,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from a2p_backend.wire.files import atomic_write
 from kinematics.errors import A2PError
+from kinematics.files import atomic_write
 
 DECODER_FILE = "decoder.safetensors"
 _FORMAT = "a2p trained avatar 1"
