@@ -19,7 +19,7 @@ from a2p_backend.wire.progress import Progress
 from a2p_backend.wire.settings import PRESETS, GenerateSettings
 
 DDIM_STEPS = (20, 50, 100)
-SOLVER_STEPS = (5, 6, 7, 8, 10, 12, 14, 15, 16, 18, 20)
+SOLVER_STEPS = (5, 6, 7, 8, 10, 12, 14, 16, 17, 18, 19, 20)
 
 
 @dataclass(frozen=True)

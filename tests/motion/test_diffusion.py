@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,17 +14,21 @@ def test_section_counts_keep_both_ends_of_each_section():
     assert kept_steps("1,2", total=10) == (0, 5, 9)
 
 
-@pytest.mark.parametrize("count", [2, 15, 100, 1000])
-def test_quadratic_steps_crowd_at_the_clean_end(count):
-    steps = kept_steps(f"quadratic{count}")
-    strides = [after - before for before, after in pairwise(steps)]
+@pytest.mark.parametrize("count", [2, 16, 100, 999, 1000])
+def test_steps_even_in_the_signal_are_all_apart(count):
+    steps = kept_steps(f"snr{count}")
     assert (steps[0], steps[-1], len(steps)) == (0, 999, count)
-    assert min(strides) > 0
-    assert strides[0] == min(strides)
+    assert min(after - before for before, after in pairwise(steps)) > 0
+
+
+def test_few_steps_even_in_the_signal_change_it_by_one_factor():
+    alpha_bar = Diffusion.create("snr10").alpha_bar
+    changes = np.diff(np.log(alpha_bar / (1 - alpha_bar)))[:-1]
+    np.testing.assert_allclose(changes, changes.mean(), rtol=0.25)
 
 
 @pytest.mark.parametrize(
-    "spacing", ["ddim", "quadratic1", "ddim0", "ddim2000", "ddim-5", "fast", "10,,20", "0", "600,600", "²"]
+    "spacing", ["ddim", "snr1", "ddim0", "ddim2000", "ddim-5", "fast", "10,,20", "0", "600,600", "²"]
 )
 def test_impossible_spacings_are_refused(spacing):
     with pytest.raises(SpacingError):
