@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a2p_backend.wire.client import Client, ClientTimeoutError, Job
-from a2p_backend.wire.progress import Cancelled, Progress
+from a2p_backend.wire.progress import Cancelled, IsFinished, Progress
 
 T = TypeVar("T")
 
@@ -47,18 +47,22 @@ class Line:
         if self._cancelled.is_set():
             raise Cancelled
 
-    def follow(self, job: Job[T]) -> T:
+    def follow(self, job: Job[T], finished: IsFinished = lambda: False) -> T:
         """The other thread: wait for a request's result, passing on its progress and the user's wish to stop.
 
+        finished: of a recording, whether it is to stop and keep what it has.
         Raises BackendError, BackendLostError, or Cancelled once the backend has stopped.
         """
-        told = False
+        told = told_to_finish = False
         while True:
             if self._hung_up.is_set():
                 raise Cancelled  # closing the client cancels what is still open
             if self._cancelled.is_set() and not told:
                 job.cancel()
                 told = True
+            if not told_to_finish and finished():
+                job.finish()
+                told_to_finish = True
             try:
                 return job.wait(_LISTEN, self._hear)
             except ClientTimeoutError:

@@ -16,12 +16,14 @@ from . import (
     plate,
     plate_display,
     queue,
+    record,
     retarget,
     takes,
 )
 
 CLASSES = (
     *backend.CLASSES,
+    *record.CLASSES,
     *generate.CLASSES,
     *queue.CLASSES,
     *takes.CLASSES,

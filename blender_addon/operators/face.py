@@ -24,6 +24,11 @@ class A2P_OT_apply_face(bpy.types.Operator):
     source: bpy.props.StringProperty(
         name="Take", description="The rig that plays the take; empty: the active or the newest one"
     )
+    shape_keys: bpy.props.BoolProperty(
+        name="Shape Keys",
+        description="Key shape keys, and bones only where none opens the mouth; off: bones alone",
+        default=True,
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -38,7 +43,8 @@ class A2P_OT_apply_face(bpy.types.Operator):
             target = _named(scene, self.target) if self.target else None
             armature = target if target is not None and target.type == "ARMATURE" else None
             face = face_shapes.face_of(source)
-            done = face_shapes.apply_face(scene, face, face_shapes.meshes_for(scene, target), armature)
+            meshes = face_shapes.meshes_for(scene, target) if self.shape_keys else []
+            done = face_shapes.apply_face(scene, face, meshes, armature)
             self.report({"INFO"}, done.summary)
             return {"FINISHED"}
         return {"CANCELLED"}

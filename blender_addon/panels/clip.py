@@ -8,8 +8,9 @@ import bpy
 
 from kinematics.errors import A2PError
 
-from .. import waveform
+from .. import compat, waveform
 from ..scene import strips
+from ..services import recording
 from .layout import Sidebar, form, hint
 
 _TILE_UNITS = 20
@@ -25,6 +26,7 @@ class A2P_PT_clip(Sidebar, bpy.types.Panel):
         clip = None
         if settings.source == "file":
             layout.prop(settings, "clip", text="")
+            _draw_recorder(layout)
             clip = Path(bpy.path.abspath(settings.clip)) if settings.clip else None
         else:
             clip = self._draw_strip(context)
@@ -44,6 +46,20 @@ class A2P_PT_clip(Sidebar, bpy.types.Panel):
             return None
         self.layout.label(text=trim.name, icon="SEQ_SEQUENCER")
         return trim.sound
+
+
+def _draw_recorder(layout: bpy.types.UILayout) -> None:
+    """A button that records; while it does, the level, the seconds, and a button that stops."""
+    if not recording.under_way():
+        layout.operator("a2p.record", icon="REC")
+        return
+    heard = recording.heard()
+    if heard is None:
+        hint(layout, "Opening the microphone")
+    else:
+        seconds, level = heard
+        compat.draw_progress(layout, f"{seconds // 60:.0f}:{seconds % 60:04.1f}", level)
+    layout.operator("a2p.stop_recording", icon="SNAP_FACE")
 
 
 def _draw_waveform(context: bpy.types.Context, layout: bpy.types.UILayout, icons: tuple[int, ...]) -> None:

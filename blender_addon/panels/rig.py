@@ -25,6 +25,11 @@ class A2P_PT_rig(Sidebar, bpy.types.Panel):
         button = row.operator("a2p.retarget", icon="CON_ARMATURE")
         hand_over(button, settings, RetargetProperties.__annotations__)
         layout.operator("a2p.restore_rig", icon="LOOP_BACK").target = settings.target
+        layout.separator()
+        row = layout.row(align=True)
+        button = row.operator("a2p.apply_face", icon="SHAPEKEY_DATA")
+        button.target, button.shape_keys = settings.face_target or settings.target, settings.face_shape_keys
+        form(layout).prop_search(settings, "face_target", context.scene, "objects", icon="MESH_DATA")
 
 
 class A2P_PT_rig_options(Sidebar, bpy.types.Panel):
@@ -36,6 +41,7 @@ class A2P_PT_rig_options(Sidebar, bpy.types.Panel):
         column = form(self.layout)
         for name in ("root_motion", "hips_height", "plant_feet", "reach_hands", "fingers"):
             column.prop(context.scene.a2p.rig, name)
+        column.prop(context.scene.a2p.rig, "face_shape_keys")
 
 
 class A2P_UL_slots(bpy.types.UIList):

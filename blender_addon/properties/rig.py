@@ -98,6 +98,15 @@ class A2PSlot(bpy.types.PropertyGroup):
 class A2PRigSettings(RetargetProperties, bpy.types.PropertyGroup):
     """The Rig section's settings, kept in the .blend."""
 
+    face_target: bpy.props.StringProperty(
+        name="Face",
+        description="The mesh, or the armature that carries meshes, whose face moves; empty: the rig's",
+    )
+    face_shape_keys: bpy.props.BoolProperty(
+        name="Face Shape Keys",
+        description="Apply Face keys shape keys; off: it turns the jaw and eye bones",
+        default=True,
+    )
     detected: bpy.props.StringProperty(name="Type", description="What kind of rig it was found to be")
     slots: bpy.props.CollectionProperty(
         name="Map", description="Which bone of the rig is which", type=A2PSlot

@@ -97,6 +97,18 @@ def test_all_meshes_with_known_shapes_by_default_each_with_its_own(take):
     assert other.data.shape_keys.animation_data is None
 
 
+def test_shape_keys_may_be_left_alone_for_bones(take):
+    rig = build_armature(bone_rest(load_default_body()), "bones")
+    bpy.context.scene.collection.objects.link(rig)
+    mesh = head("head", ("jawOpen",))
+    mesh.parent = rig
+    assert bpy.ops.a2p.apply_face(target="bones", shape_keys=False) == {"FINISHED"}
+    assert mesh.data.shape_keys.animation_data is None
+    assert rig.animation_data.action is not None
+    bpy.ops.a2p.apply_face(target="bones")
+    assert mesh.data.shape_keys.animation_data.action is not None
+
+
 def test_the_jaw_bone_opens_where_no_shape_does(take):
     rig = build_armature(bone_rest(load_default_body()), "bones")
     bpy.context.scene.collection.objects.link(rig)
