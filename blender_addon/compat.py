@@ -12,6 +12,9 @@ from typing import Any
 
 import bpy
 
+GLTF_SHORTENS_BONES = bpy.app.version >= (4, 0)
+"""Whether the glTF importer divides bones' lengths by their armature's scale; no feature tells."""
+
 
 @contextmanager
 def curves_of(action: bpy.types.Action, owner: bpy.types.ID) -> Iterator[Any]:

@@ -88,14 +88,28 @@ def _read_fbx(path: Path) -> None:
 
 
 def _read_gltf(path: Path) -> None:
+    before = set(bpy.data.objects)
     with _without_bone_shapes():
         bpy.ops.import_scene.gltf(filepath=str(path))
+    for member in set(bpy.data.objects) - before:
+        _hang_on_bone(member)
 
 
 def _read_vrm(path: Path) -> None:
     """VRM is glTF under another name."""
     with tempfile.TemporaryDirectory(prefix="a2p-vrm-") as folder:
         _read_gltf(Path(shutil.copy(path, Path(folder) / f"{path.stem}.glb")))
+
+
+def _hang_on_bone(member: bpy.types.Object) -> None:
+    """Puts an object that hangs on a bone to where its file has it.
+
+    Blender measures its place from the bone's tail. Where the importer shortens bones by their armature's
+    scale, it takes off the length that they had before.
+    """
+    if compat.GLTF_SHORTENS_BONES and member.parent_type == "BONE" and member.parent is not None:
+        length = member.parent.data.bones[member.parent_bone].length
+        member.location.y += length * (max(member.parent.scale) - 1.0)
 
 
 @contextmanager

@@ -103,6 +103,25 @@ def test_deform_bones_and_a_root_bone_are_chosen(hero):
     np.testing.assert_array_equal(added.posed[:, 1:], kept.posed)
 
 
+def test_what_hangs_on_bones_of_a_scaled_rig_stays_there(tmp_path):
+    to_world = np.diag([50.0, 50.0, 50.0, 1.0])
+    rig, _ = figure(Build(arms_down=40, unit=0.02, to_world=to_world))
+    armature = add_armature(named(rig), "Robot")
+    shell = bpy.data.objects["Cube"]
+    shell.parent, shell.parent_type, shell.parent_bone = armature, "BONE", "forearm.L"
+    bpy.context.view_layer.update()
+    before = np.array(shell.matrix_world.translation)
+    path = tmp_path / "robot.glb"
+    bpy.ops.export_scene.gltf(filepath=str(path))
+    shell.name = "Original"
+
+    imported = import_rig.import_rig(path)
+    found = imported.objects["Cube"]
+    assert max(found.parent.scale) > 40
+    imported.view_layers[0].update()
+    np.testing.assert_allclose(found.matrix_world.translation, before, atol=1e-4)
+
+
 def test_what_cannot_be_exported_or_imported_is_said(hero, tmp_path):
     scene, before = bpy.context.scene, counts()
     still = add_armature(figure(Build())[0], "Still")
