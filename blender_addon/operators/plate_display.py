@@ -49,4 +49,26 @@ class A2P_OT_plate_plane(_OnPlate, bpy.types.Operator):
         return {"CANCELLED"}
 
 
-CLASSES = (A2P_OT_reload_plate, A2P_OT_plate_plane)
+class A2P_OT_composite_plate(_OnPlate, bpy.types.Operator):
+    """Choose how the compositor joins the render and the plate"""
+
+    bl_idname = "a2p.composite_plate"
+    bl_label = "Composite Plate"
+
+    output: bpy.props.EnumProperty(
+        name="Output",
+        description="How the render and the plate are joined",
+        items=(
+            ("Over", "Over", "The render over the plate"),
+            ("Beside", "Beside", "The plate at the left, the render at the right, both at half their size"),
+        ),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with reported(self):
+            plate.composite(context.scene, self.output)
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+CLASSES = (A2P_OT_reload_plate, A2P_OT_plate_plane, A2P_OT_composite_plate)

@@ -25,6 +25,7 @@ class A2P_PT_plate(Sidebar, bpy.types.Panel):
         background = plate.background_of(context.scene)
         if background is not None:
             _draw_display(layout, background, context.scene.camera)
+            _draw_compositor(layout, plate.composited(context.scene))
 
 
 def _draw_display(
@@ -39,6 +40,17 @@ def _draw_display(
     column.prop(background, "alpha", text="Opacity", slider=True)
     column.prop(background.image_user, "frame_start", text="Starts At")
     layout.operator("a2p.plate_plane", icon="IMAGE_REFERENCE")
+
+
+def _draw_compositor(layout: bpy.types.UILayout, shown: str | None) -> None:
+    """Two buttons, the one in use pressed."""
+    if shown is None:
+        hint(layout, "Not linked in the compositor")
+        return
+    row = layout.row(align=True)
+    row.label(text="Render")
+    for output in ("Over", "Beside"):
+        row.operator("a2p.composite_plate", text=output, depress=output == shown).output = output
 
 
 CLASSES = (A2P_PT_plate,)

@@ -78,6 +78,32 @@ def add_image_plane(scene: bpy.types.Scene) -> bpy.types.Object:
     return picture
 
 
+def composited(scene: bpy.types.Scene) -> str | None:
+    """How the compositor shows the plate, "Over" or "Beside" the render; None where it does not."""
+    group = _group_in_use(scene)
+    if group is None:
+        return None
+    return next((output.name for output in group.outputs if output.is_linked), None)
+
+
+def composite(scene: bpy.types.Scene, output: str) -> None:
+    """Have the compositor show the plate's other output ("Over", "Beside") wherever it shows one.
+
+    Raises A2PError where the plate is not part of what the compositor shows: how it joins the user's own
+    nodes is theirs to say.
+    """
+    group = _group_in_use(scene)
+    targets = [link.to_socket for socket in group.outputs for link in socket.links] if group else []
+    if not targets:
+        raise A2PError(
+            "The compositor does not show the plate: link the plate group's output Over or Beside into "
+            "its nodes."
+        )
+    tree = compat.compositor_tree(scene)
+    for target in targets:
+        tree.links.new(group.outputs[output], target)  # takes the place of the link that was there
+
+
 def new_camera(camera: Camera, name: str) -> bpy.types.Object:
     """A camera object, linked nowhere yet, that sees what `camera` sees."""
     view = camera.to_blender()
@@ -171,6 +197,19 @@ def _add_to_compositor(scene: bpy.types.Scene, group: bpy.types.NodeTree) -> Non
     node.location = (350.0, 0.0)
     tree.links.new(render.outputs["Image"], node.inputs["Render"])
     tree.links.new(node.outputs["Over"], final)
+
+
+def _group_in_use(scene: bpy.types.Scene) -> bpy.types.Node | None:
+    """The compositor's node of the plate behind the camera."""
+    tree, background = compat.compositor_tree(scene), background_of(scene)
+    if tree is None or background is None:
+        return None
+    for node in tree.nodes:
+        if node.type == "GROUP" and node.node_tree is not None:
+            images = [inner.image for inner in node.node_tree.nodes if inner.type == "IMAGE"]
+            if background.image in images:
+                return node
+    return None
 
 
 def _group_node(tree: bpy.types.NodeTree, group: bpy.types.NodeTree) -> bpy.types.Node:

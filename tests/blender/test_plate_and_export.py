@@ -11,7 +11,7 @@ from mathutils import Vector  # noqa: E402
 
 from blender_addon import compat  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
-from blender_addon.scene.plate import place_plate  # noqa: E402
+from blender_addon.scene.plate import composited, place_plate  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
 from kinematics.camera import frame_figure  # noqa: E402
 from tests.blender.performances import bone_matrices, expected_bone_matrices, random_performance  # noqa: E402
@@ -92,9 +92,11 @@ def test_compositor_shows_the_plate(video: Path, tmp_path: Path, output: str) ->
     place_plate(scene, video, frame_figure("front", 64, 72), 1, 2)
     bpy.data.objects["Cube"].scale.z = 0.5  # fills the lower half of the picture
     tree = compat.compositor_tree(scene)
-    (group,) = (node for node in tree.nodes if node.type == "GROUP")
-    (link,) = (link for link in tree.links if link.from_node == group)
-    tree.links.new(group.outputs[output], link.to_socket)
+    links = len(tree.links)
+    assert composited(scene) == "Over"
+    assert bpy.ops.a2p.composite_plate(output=output) == {"FINISHED"}
+    assert composited(scene) == output
+    assert len(tree.links) == links
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.render.filepath = str(tmp_path / "frame.png")
     scene.view_settings.view_transform = "Standard"
@@ -126,6 +128,11 @@ def test_a_compositor_in_use_is_left_alone(video: Path) -> None:
     assert len(tree.links) == before[1]
     assert blur.name in tree.nodes
     assert scene.render.film_transparent == transparent
+
+    assert composited(scene) is None
+    with pytest.raises(RuntimeError, match="does not show the plate"):
+        bpy.ops.a2p.composite_plate(output="Beside")
+    assert len(tree.links) == before[1]
 
 
 def test_a_file_that_is_no_video_leaves_nothing(tmp_path: Path) -> None:
