@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,13 @@ from a2p_backend.cli.retarget import (
     ArmatureOption,
     FeetOption,
     FingersOption,
+    HandErrorOption,
     HandsOption,
     HipsOption,
     MapOption,
     RigOption,
     RootMotionOption,
+    error_bound,
     retarget_job,
 )
 from kinematics.curves.reduction import ErrorBound
@@ -49,11 +50,9 @@ def export(
     ] = None,
     simplify: Annotated[
         float | None,
-        typer.Option(metavar="DEG", help="Keep only the keys that hold every bone to so many degrees."),
+        typer.Option(metavar="DEG", help="Write the motion of few curve keys, each bone to so many degrees."),
     ] = None,
-    hand_error: Annotated[
-        float, typer.Option(metavar="MM", help="With --simplify: and hold the hands to so many millimetres.")
-    ] = 1000 * ErrorBound.hand,
+    hand_error: HandErrorOption = 1000 * ErrorBound.hand,
     armature: ArmatureOption = "",
     map_file: MapOption = None,
     root_motion: RootMotionOption = RetargetOptions.root_motion,
@@ -62,7 +61,7 @@ def export(
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
 ) -> None:
-    """Put a motion on a character and write it for other programs."""
+    """Put a motion on a character and write it for other programs, with a key in every frame."""
     formats = [name.strip().lower() for name in to.split(",") if name.strip()]
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -72,9 +71,7 @@ def export(
     folder = out or source.parent
     if folder.exists() and not folder.is_dir():
         raise A2PError(f"Cannot write into {folder}: it is a file; name a folder.")
-    bound = (
-        ErrorBound(math.radians(simplify), hand_error / 1000) if simplify is not None else None
-    )  # raises for what is no bound
+    bound = error_bound(simplify, hand_error)
     options = RetargetOptions(
         plant_feet=plant_feet,
         reach_hands=reach_hands,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from a2p_backend.cli.blender import run_in_blender
 from a2p_backend.cli.console import check_writable, console, done, loading, warn
+from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.retarget.solver import RetargetOptions
 
@@ -32,6 +34,18 @@ HipsOption = Annotated[float, typer.Option(min=0.5, max=1.5, help="How high the 
 FeetOption = Annotated[bool, typer.Option(help="Hold the feet still while the source's stand.")]
 HandsOption = Annotated[bool, typer.Option(help="Keep the hands where the source has them, in arm lengths.")]
 FingersOption = Annotated[bool, typer.Option(help="Copy the fingers too.")]
+SimplifyOption = Annotated[
+    float | None,
+    typer.Option(metavar="DEG", help="As few curve keys as hold every bone to so many degrees."),
+]
+HandErrorOption = Annotated[
+    float, typer.Option(metavar="MM", help="With --simplify: and hold the hands to so many millimetres.")
+]
+
+
+def error_bound(simplify: float | None, hand_error: float) -> ErrorBound | None:
+    """What --simplify (degrees) and --hand-error (millimetres) ask for. Raises A2PError."""
+    return None if simplify is None else ErrorBound(math.radians(simplify), hand_error / 1000)
 
 
 def retarget_job(
@@ -67,6 +81,8 @@ def retarget(
     plant_feet: FeetOption = True,
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
+    simplify: SimplifyOption = None,
+    hand_error: HandErrorOption = 1000 * ErrorBound.hand,
     sheet: Annotated[
         Path | None, typer.Option(help="A picture (.png) of some moments, source and rig side by side.")
     ] = None,
@@ -90,7 +106,10 @@ def retarget(
         hips_height=hips_height,
         fingers=fingers,
     )
-    job = retarget_job(source, rig, armature, map_file, options)
+    bound = error_bound(simplify, hand_error)
+    job = retarget_job(source, rig, armature, map_file, options) | {
+        "simplify": vars(bound) if bound else None
+    }
     job |= {"save": str(out.resolve()) if out else None, "report": report}
     with tempfile.TemporaryDirectory(prefix="a2p-sheet-") as folder:
         with loading(f"{source.name} onto {rig.name}"):
@@ -108,6 +127,8 @@ def retarget(
     )
     if result["missing"]:
         console.print(f"not there: {', '.join(result['missing'])}", markup=False)
+    if bound is not None:
+        console.print(result["simplified"], markup=False)
     for key, words in _FIGURES.items() if report else ():
         console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)
     if sheet is not None:

@@ -96,7 +96,9 @@ def test_a_sheet_shows_source_and_rig(take: Path, character: Path, tmp_path: Pat
     assert read_picture(sheet).tobytes() == before
 
 
-def test_an_export_has_no_more_keys_than_it_needs(take: Path, character: Path, tmp_path: Path) -> None:
+def test_an_export_of_fewer_keys_differs_by_no_more_than_was_allowed(
+    take: Path, character: Path, tmp_path: Path
+) -> None:
     heads = []
     for name, options in (("dense", []), ("simple", ["--simplify", "1.5", "--hand-error", "8"])):
         out = tmp_path / name
