@@ -166,6 +166,17 @@ def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> Non
         layout.label(text=f"{text} {fraction:.0%}", icon="BLANK1")
 
 
+_LEVEL_STROKES = 24
+
+
+def draw_level(layout: bpy.types.UILayout, text: str, level: float) -> None:
+    """A level meter, 0 to 1; strokes in a line before Blender 4.0."""
+    if hasattr(layout, "progress"):
+        layout.progress(text=text, factor=level)
+    else:
+        layout.label(text=f"{text}  {'|' * round(_LEVEL_STROKES * level)}", icon="REC")
+
+
 def in_window() -> bool:
     """Whether Blender has a main loop that runs timers: not in background mode, nor as a Python module."""
     return not bpy.app.background

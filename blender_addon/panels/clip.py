@@ -58,7 +58,7 @@ def _draw_recorder(layout: bpy.types.UILayout) -> None:
         hint(layout, "Opening the microphone")
     else:
         seconds, level = heard
-        compat.draw_progress(layout, f"{seconds // 60:.0f}:{seconds % 60:04.1f}", level)
+        compat.draw_level(layout, f"{seconds // 60:.0f}:{seconds % 60:04.1f}", level)
     layout.operator("a2p.stop_recording", icon="SNAP_FACE")
 
 
