@@ -52,7 +52,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "draft": Preset(8, 2, "half"),
-    "standard": Preset(18, 2, "half"),
+    "standard": Preset(19, 2, "half"),
     "reference": Preset(100, 1, "full"),
     "released": Preset(500, 1, "full"),
 }
