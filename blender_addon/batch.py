@@ -136,7 +136,8 @@ class _Reporter:
     def progress(self, label: str, progress: Progress) -> None:
         """How far a job is."""
         if self._as_json:
-            print(json.dumps(asdict(progress)), flush=True)
+            event = {key: value for key, value in asdict(progress).items() if value is not None}
+            print(json.dumps(event), flush=True)
         else:
             jobs.print_progress(label, progress)
 
