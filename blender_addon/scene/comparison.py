@@ -201,7 +201,7 @@ def _draw(
     made = []
     with (
         _props(shown, with_sticks) as (sticks, floor, viewer, world),
-        _clay(actors),
+        studio.clay(actors),
         isolation.scene_with(
             [*actors, *sticks.values(), floor, viewer], actors[0] if actors else floor
         ) as scene,
@@ -249,19 +249,6 @@ def _props(
         bpy.data.cameras.remove(viewer.data)
         for member in (*sticks.values(), floor):
             bpy.data.meshes.remove(member.data)
-
-
-@contextmanager
-def _clay(actors: list[bpy.types.Object]) -> Iterator[None]:
-    """Lend the meshes the body's colour."""
-    before = [tuple(member.color) for member in actors]
-    for member in actors:
-        member.color = studio.BODY_COLOUR
-    try:
-        yield
-    finally:
-        for member, colour in zip(actors, before, strict=True):
-            member.color = colour
 
 
 def _corners(ends: FloatArray, stature: float) -> FloatArray:

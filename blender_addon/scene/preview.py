@@ -34,7 +34,7 @@ def render_preview(
     meshes = [child for child in rig.children if child.type == "MESH"]
     with (
         _props(rig, rest, camera) as (sticks, floor, viewer, world),
-        _coloured(meshes),
+        studio.clay(meshes),
         isolation.scene_with([rig, *meshes, sticks, floor, viewer], rig) as scene,
     ):
         studio.set_up(scene, viewer, camera)
@@ -70,19 +70,6 @@ def _props(
         bpy.data.meshes.remove(sticks.data)
         bpy.data.meshes.remove(floor.data)
         bpy.data.cameras.remove(viewer.data)
-
-
-@contextmanager
-def _coloured(meshes: list[bpy.types.Object]) -> Iterator[None]:
-    """Lend the meshes the body's colour."""
-    before = [tuple(mesh.color) for mesh in meshes]
-    for mesh in meshes:
-        mesh.color = studio.BODY_COLOUR
-    try:
-        yield
-    finally:
-        for mesh, colour in zip(meshes, before, strict=True):
-            mesh.color = colour
 
 
 def _limbs(rest: BoneRest) -> np.ndarray:

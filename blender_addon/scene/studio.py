@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import bpy
 import numpy as np
 
@@ -52,6 +55,19 @@ def floor(size: float) -> bpy.types.Object:
     made = mesh_object("A2P floor", corners, [(0, 1, 2, 3)])
     made.color = FLOOR_COLOUR
     return made
+
+
+@contextmanager
+def clay(meshes: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """Lend the meshes the body's colour."""
+    before = [tuple(mesh.color) for mesh in meshes]
+    for mesh in meshes:
+        mesh.color = BODY_COLOUR
+    try:
+        yield
+    finally:
+        for mesh, colour in zip(meshes, before, strict=True):
+            mesh.color = colour
 
 
 def stick_faces(count: int) -> list[tuple[int, ...]]:
