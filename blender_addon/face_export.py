@@ -8,7 +8,6 @@ Runs in any Python that has bpy.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from kinematics.armature import bone_motion, bone_rest
 from kinematics.body import load_default_body
 from kinematics.errors import A2PError
 from kinematics.face_mesh import load_default_face_mesh
+from kinematics.files import whole_file
 from kinematics.stage import place_on_stage
 
 from . import compat
@@ -64,8 +64,7 @@ def export_alembic(take: Path, out: Path, in_place: bool) -> None:
         face_mesh.follow_head(head, rig)
     for item in scene.objects:
         item.select_set(item == head)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.tmp.abc")
-    try:
+    with whole_file(out) as partial:
         bpy.ops.wm.alembic_export(
             filepath=str(partial.resolve()),
             start=1,
@@ -76,9 +75,6 @@ def export_alembic(take: Path, out: Path, in_place: bool) -> None:
             normals=True,
             as_background_job=False,
         )
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

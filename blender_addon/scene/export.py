@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from kinematics.armature import ARMATURE_AXES
 from kinematics.bvh import write_bvh
 from kinematics.errors import A2PError
+from kinematics.files import whole_file
 from kinematics.pose import JointStates
 from kinematics.retarget.detection import detect
 from kinematics.retarget.naming import family_names
@@ -198,12 +198,9 @@ def _y_up(states: JointStates) -> JointStates:
 
 
 def _write(target: Path, write: Callable[[str], None]) -> None:
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(str(temporary))
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            write(str(temporary))
     except (OSError, RuntimeError) as error:
         raise A2PError(f"Cannot export to {target}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
