@@ -80,7 +80,7 @@ def export(
         fingers=fingers,
     )
     files = [(folder / f"{source.stem} {rig.stem}{FORMATS[name]}").resolve() for name in formats]
-    job = retarget_job(source, rig, armature, map_file, options) | {
+    job = retarget_job(source, rig, armature, map_file, options, bound) | {
         "exports": [str(file) for file in files],
         "export_options": {
             "preset": preset,
@@ -88,7 +88,6 @@ def export(
             "deform_only": deform_only,
             "root_bone": root_bone,
         },
-        "simplify": vars(bound) if bound else None,
     }
     with loading(f"{source.name} onto {rig.name}"):
         result = run_in_blender(job)

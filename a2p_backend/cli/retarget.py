@@ -54,6 +54,7 @@ def retarget_job(
     armature: str,
     map_file: Path | None,
     options: RetargetOptions,
+    bound: ErrorBound | None,
 ) -> dict[str, Any]:
     """A job for Blender. Raises A2PError for what can be seen beforehand."""
     for path in (source, rig, *([map_file] if map_file else [])):
@@ -67,6 +68,7 @@ def retarget_job(
         "armature": armature,
         "map_file": str(map_file.resolve()) if map_file else None,
         "options": vars(options),
+        "simplify": vars(bound) if bound else None,
     }
 
 
@@ -107,10 +109,10 @@ def retarget(
         fingers=fingers,
     )
     bound = error_bound(simplify, hand_error)
-    job = retarget_job(source, rig, armature, map_file, options) | {
-        "simplify": vars(bound) if bound else None
+    job = retarget_job(source, rig, armature, map_file, options, bound) | {
+        "save": str(out.resolve()) if out else None,
+        "report": report,
     }
-    job |= {"save": str(out.resolve()) if out else None, "report": report}
     with tempfile.TemporaryDirectory(prefix="a2p-sheet-") as folder:
         with loading(f"{source.name} onto {rig.name}"):
             result = run_in_blender({**job, "pictures": folder if sheet else None})
