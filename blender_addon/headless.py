@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ from kinematics.body import Body
 from kinematics.bvh import read_bvh
 from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
+from kinematics.files import whole_file
 from kinematics.retarget.detection import detect
 from kinematics.retarget.solver import RetargetOptions
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
 
-from .scene import comparison, export, import_rig, keys, retargeting
+from .scene import comparison, export, import_rig, keys, retargeting, units
 from .scene import rig as rigs
 
 EXIT_USER_ERROR = 2
@@ -101,7 +102,9 @@ def run(job: Job) -> dict[str, Any]:
         "fps": done.source.fps,
     }
     if job.simplify is not None:
-        result["simplified"] = _simplify(made, target, ErrorBound(**job.simplify))
+        result["simplified"] = keys.simplify(
+            target, ErrorBound(**job.simplify), units.metres_per_unit(made)
+        ).summary
     if job.report:
         result["fidelity"] = retargeting.measure_onto(target, done).to_json()
     if job.pictures:
@@ -138,12 +141,7 @@ def _source(path: Path, body: str | None) -> SourceMotion:
         return source_from_bvh(motion, found.bone_map)
     scene = import_rig.import_rig(path)
     armature = rigs.find_armature(scene, "", "source")
-    return retargeting.motion_of(armature, scene.render.fps / scene.render.fps_base)
-
-
-def _simplify(scene: bpy.types.Scene, rig: bpy.types.Object, bound: ErrorBound) -> str:
-    metres = scene.unit_settings.scale_length or 1.0
-    return keys.simplify(rig, replace(bound, hand=bound.hand / metres)).summary
+    return retargeting.motion_of(armature, units.frame_rate(scene))
 
 
 def _visible_meshes(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -151,14 +149,11 @@ def _visible_meshes(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def _save(path: Path) -> None:
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.blend")
     try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(partial), check_existing=False, compress=True, copy=True)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            bpy.ops.wm.save_as_mainfile(filepath=str(partial), check_existing=False, compress=True, copy=True)
     except (OSError, RuntimeError) as error:
         raise A2PError(f"Cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

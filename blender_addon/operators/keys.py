@@ -9,7 +9,7 @@ from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
 
 from .. import compat
-from ..scene import keys
+from ..scene import keys, units
 from ..scene.action_curves import find_animated
 from .reporting import reported
 
@@ -59,12 +59,9 @@ class A2P_OT_simplify(_OnArmature, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            metres = context.scene.unit_settings.scale_length or 1.0
-            bound = ErrorBound(
-                np.deg2rad(self.rotation_error), self.hand_error / 1000.0 / metres, self.value_error
-            )
+            bound = ErrorBound(np.deg2rad(self.rotation_error), self.hand_error / 1000.0, self.value_error)
             rig = find_animated(context.scene, context.object, self.armature)
-            self.report({"INFO"}, keys.simplify(rig, bound).summary)
+            self.report({"INFO"}, keys.simplify(rig, bound, units.metres_per_unit(context.scene)).summary)
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -93,12 +90,11 @@ class A2P_OT_smooth(_OnArmature, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             rig = find_animated(context.scene, context.object, self.armature)
-            fps = context.scene.render.fps / context.scene.render.fps_base
             frames = range(self.frame_start, self.frame_end + 1) if self.use_range else None
             if frames is not None and not frames:
                 raise A2PError("The first frame to smooth comes after the last: choose a range of frames.")
             bones = compat.selected_bones(rig) if self.selected_only else None
-            action = keys.smooth_motion(rig, self.cutoff, fps, frames, bones)
+            action = keys.smooth_motion(rig, self.cutoff, units.frame_rate(context.scene), frames, bones)
             self.report({"INFO"}, f"Smoothed to {self.cutoff:g} Hz: {action.name}")
             return {"FINISHED"}
         return {"CANCELLED"}

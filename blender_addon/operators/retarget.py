@@ -9,7 +9,7 @@ from kinematics.errors import A2PError
 from kinematics.retarget.maps import save_map
 
 from ..properties.rig import RetargetProperties, options_of, suggest_armatures
-from ..scene import retargeting, takes
+from ..scene import retargeting, takes, units
 from ..scene import rig as rigs
 from .reporting import chosen_path, reported
 
@@ -28,7 +28,7 @@ class A2P_OT_retarget(RetargetProperties, bpy.types.Operator):
             target = rigs.find_armature(scene, self.target, "rig", apart_from=source)
             map_file = chosen_path(self.map_file, "a map") if self.map_file else None
             action = source.animation_data.action if source.animation_data else None
-            motion = retargeting.motion_of(source, scene.render.fps / scene.render.fps_base)
+            motion = retargeting.motion_of(source, units.frame_rate(scene))
             done = retargeting.retarget_onto(
                 target,
                 motion,

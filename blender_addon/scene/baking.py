@@ -21,7 +21,7 @@ from kinematics.retarget.rig import Rig
 from kinematics.rotations import quaternion_from_matrix
 
 from .. import compat
-from . import isolation, keyframes
+from . import isolation, keyframes, units
 from . import rig as rigs
 
 _STILL = 1e-6
@@ -80,7 +80,7 @@ def skeleton_of(armature: bpy.types.Object, scene: bpy.types.Scene, options: Bak
     parents = _parents(rig, kept)
     order = sorted(kept, key=lambda bone: _depth(parents, bone))
     first, last = animation.action.frame_range
-    rate = scene.render.fps / scene.render.fps_base
+    rate = units.frame_rate(scene)
     fps = options.fps or rate
     count = int((last - first) / rate * fps + 1e-6) + 1
     frames = [first + number * rate / fps for number in range(count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -32,7 +32,7 @@ _HANDS = ("hand.L", "hand.R")
 class Simplified:
     """What came of it. before, after: keys of all the Action's curves that were understood.
 
-    error: the worst distance from the Action before, posed by the bones' own keys.
+    error: the worst distance from the Action before, posed by the bones' own keys; the hands' in metres.
     """
 
     action: bpy.types.Action
@@ -50,12 +50,18 @@ class Simplified:
         )
 
 
-def simplify(armature: bpy.types.Object, bound: ErrorBound | None = None) -> Simplified:
+def simplify(
+    armature: bpy.types.Object, bound: ErrorBound | None = None, metres_per_unit: float = 1.0
+) -> Simplified:
     """Have `armature` play a copy of its Action with as few Bezier keys as `bound` allows.
 
     The bound holds for where the bones' own keys put them, in every frame of the Action; constraints come on
     top. Curves that would not get fewer keys stay as they are. Raises A2PError before anything is changed.
+
+    bound: its hand in metres, 2 mm by default. metres_per_unit: of the scene's lengths.
     """
+    metric = bound or ErrorBound()
+    bound = replace(metric, hand=metric.hand / metres_per_unit)
     playing = played_by(armature)
     reducible = [track for track in playing.tracks if _is_reducible(track)]
     if not reducible:
@@ -76,7 +82,8 @@ def simplify(armature: bpy.types.Object, bound: ErrorBound | None = None) -> Sim
             )
     before = sum(track.key_count for track in playing.tracks)
     saved = sum(track.key_count for track in reducible) - _count(reducible, reduction)
-    return Simplified(action, before, before - saved, reduction.error)
+    error = replace(reduction.error, hand=reduction.error.hand * metres_per_unit)
+    return Simplified(action, before, before - saved, error)
 
 
 def smooth_motion(

@@ -26,7 +26,7 @@ from kinematics.retarget.solver import RetargetOptions, RigMotion, retarget
 from kinematics.retarget.source import MotionError, SourceMotion, resampled, source_from_rig
 
 from .. import compat
-from . import keyframes, transaction
+from . import keyframes, transaction, units
 from . import rig as rigs
 
 _KEY = "a2p_retarget"
@@ -117,7 +117,7 @@ def retarget_onto(
     _require_editable(armature)
     rig = rigs.describe(armature)
     bone_map, confidence, missing, notes = choose_map(rig, armature.name, map_file)
-    source = resampled(source, scene.render.fps / scene.render.fps_base)
+    source = resampled(source, units.frame_rate(scene))
     motion = retarget(source, rig, bone_map, options)
     touched, switches = _touched(rig, motion), rigs.fk_switches(armature)
     with transaction.all_or_nothing(scene):

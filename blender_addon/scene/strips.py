@@ -14,6 +14,7 @@ from kinematics.errors import A2PError
 from kinematics.files import atomic_write
 
 from .. import compat
+from . import units
 
 _FULL_SCALE = 32767
 
@@ -44,7 +45,7 @@ def active_trim(scene: bpy.types.Scene) -> Trim:
         raise A2PError(f"The sequencer has {len(strips)} sound strips: click the one to perform.")
     if not strip.sound or strip.sound.packed_file:
         raise A2PError(f"The sound of the strip {strip.name} is not in a file of its own: unpack it first.")
-    fps = scene.render.fps / scene.render.fps_base
+    fps = units.frame_rate(scene)
     start = (strip.frame_offset_start + strip.animation_offset_start) / fps
     return Trim(
         Path(bpy.path.abspath(strip.sound.filepath)).resolve(),
