@@ -12,7 +12,7 @@ from kinematics.errors import A2PError
 
 from .. import compat
 from ..properties.export import ExportProperties
-from ..scene import export, layers, takes
+from ..scene import export, layer_marks, takes
 from .reporting import chosen_path, reported
 
 
@@ -57,7 +57,7 @@ class A2P_OT_export_starred(ExportProperties, bpy.types.Operator):
 def _playing(rig: bpy.types.Object, take: bpy.types.Action) -> Iterator[None]:
     """The rig plays a take, and afterwards what it played before."""
     before = compat.playing(rig)
-    if layers.kind_of(before[0]):
+    if layer_marks.kind_of(before[0]):
         raise A2PError(f"{rig.name} plays a layer: remove or bake its layers before exporting takes.")
     try:
         compat.play(rig, take, compat.slot_for(take, rig))

@@ -10,7 +10,7 @@ from kinematics.errors import A2PError
 
 from .. import jobs
 from ..properties.performance import draw_seed
-from ..scene import takes
+from ..scene import layers, takes
 from ..scene.performance import Placement
 from ..services.generation import placing
 from .reporting import chosen_path, reported
@@ -42,7 +42,7 @@ class A2P_OT_audition(_OnTake, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            takes.audition(context, self.chosen(context))
+            layers.audition(context, self.chosen(context))
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -60,7 +60,7 @@ class A2P_OT_compare_takes(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            takes.audition(context, context.scene.a2p.takes.previous)
+            layers.audition(context, context.scene.a2p.takes.previous)
             return {"FINISHED"}
         return {"CANCELLED"}
 

@@ -6,7 +6,7 @@ import bpy
 
 from .. import compat
 from ..properties.edit import RangeProperties
-from ..scene import layers, takes
+from ..scene import layer_marks, takes
 from .layout import Sidebar, form, hand_over, hint
 
 
@@ -35,7 +35,7 @@ class A2P_PT_guide(_Part, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         rig = takes.find_rig(context)
-        shown = layers.kind_of(compat.playing(rig)[0]) == layers.GUIDE
+        shown = layer_marks.kind_of(compat.playing(rig)[0]) == layer_marks.GUIDE
         column = self.layout.column(align=True)
         if shown:
             column.label(text="Pose and key at the markers")
@@ -86,7 +86,7 @@ class A2P_PT_tweak(_Part, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         rig = takes.find_rig(context)
         column = self.layout.column(align=True)
-        if layers.kind_of(compat.playing(rig)[0]) != layers.TWEAK:
+        if layer_marks.kind_of(compat.playing(rig)[0]) != layer_marks.TWEAK:
             column.operator("a2p.add_tweak", icon="ADD")
             return
         column.label(text="Keys are added to the take")

@@ -6,7 +6,7 @@ import bpy
 
 from kinematics.errors import A2PError
 
-from ..scene import takes
+from ..scene import layers, takes
 from .edit import A2PLock
 
 
@@ -30,7 +30,7 @@ def _play(self: A2PTakesSettings, index: int) -> None:
     if not 0 <= index < len(bpy.data.actions):
         return
     try:
-        takes.audition(bpy.context, bpy.data.actions[index])
+        layers.audition(bpy.context, bpy.data.actions[index])
     except A2PError as error:
         print(f"a2p: {error}")  # a property has nowhere else to report to
 

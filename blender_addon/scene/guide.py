@@ -13,7 +13,7 @@ from kinematics.errors import A2PError
 from kinematics.stage import stage_for
 
 from .. import compat
-from . import keyframes, layers, takes, transaction
+from . import keyframes, layer_marks, layers, takes, transaction
 
 _MARKER = "A2P guide"
 _REST = {"location": (0.0, 0.0, 0.0), "rotation_quaternion": (1.0, 0.0, 0.0, 0.0)}
@@ -36,10 +36,10 @@ def show(scene: bpy.types.Scene, rig: bpy.types.Object, body: Body, take: bpy.ty
     before = compat.playing(rig)
     try:
         with transaction.all_or_nothing(scene):
-            action = layers.find(take, layers.GUIDE)
+            action = layers.find(take, layer_marks.GUIDE)
             if action is None:
                 action = bpy.data.actions.new(f"{take.name[: layers.LONGEST_STEM]} guide")
-                layers.mark(action, take, layers.GUIDE)
+                layer_marks.mark(action, take, layer_marks.GUIDE)
                 placed = stage_for(body, performance.pose).apply(guide_poses(performance))
                 with compat.curves_of(action, rig) as curves:
                     keyframes.key_bones(curves, bone_motion(body, placed), first, step=FPS)

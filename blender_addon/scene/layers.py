@@ -12,32 +12,13 @@ from kinematics.errors import A2PError
 
 from .. import compat
 from . import isolation, keyframes, takes, transaction
+from .layer_marks import TWEAK, kind_of, mark, take_below
 
-GUIDE = "guide"
-TWEAK = "tweak"
 LONGEST_STEM = 50
 """Letters of a take's name that its layers begin with."""
 
-_TAKE = "a2p_layer_of"
-_KIND = "a2p_layer"
 _TRACK = "A2P take"
 _TWEAK_TRACK = "A2P tweak"
-
-
-def mark(action: bpy.types.Action, take: bpy.types.Action, kind: str) -> None:
-    """Remember which take an Action is a layer of."""
-    action[_TAKE], action[_KIND] = take, kind
-    action.use_fake_user = True
-
-
-def kind_of(action: bpy.types.Action | None) -> str:
-    """GUIDE or TWEAK; "" for an Action that is no layer."""
-    return action.get(_KIND, "") if action is not None else ""
-
-
-def take_below(action: bpy.types.Action | None) -> bpy.types.Action | None:
-    """The take that a layer belongs to."""
-    return action.get(_TAKE) if kind_of(action) else None
 
 
 def find(take: bpy.types.Action, kind: str) -> bpy.types.Action | None:
@@ -105,6 +86,20 @@ def leave(rig: bpy.types.Object) -> None:
         animation.nla_tracks.remove(track)
     animation.action_blend_type = "REPLACE"
     compat.play(rig, take, compat.slot_for(take, rig))
+
+
+def audition(context: bpy.types.Context, action: bpy.types.Action) -> None:
+    """Play a take on its person's rig, and remember the one before for A/B. Raises A2PError."""
+    if not takes.is_take(action):
+        return
+    rig = takes.rig_of_take(context, action)
+    before = takes.take_of(rig)
+    leave(rig)
+    if before == action:
+        return
+    compat.play(rig, action, compat.slot_for(action, rig))
+    if before is not None:
+        context.scene.a2p.takes.previous = before
 
 
 def _lay_strip(rig: bpy.types.Object, track: str, action: bpy.types.Action, blending: str) -> None:

@@ -18,7 +18,7 @@ from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from kinematics.errors import A2PError
 
 from .. import compat
-from . import layers
+from .layer_marks import take_below
 
 _KEY = "a2p_take"
 _RIG_KEY = "a2p_rig"
@@ -73,7 +73,7 @@ def is_take(action: bpy.types.Action | None) -> bool:
 def take_of(rig: bpy.types.Object) -> bpy.types.Action | None:
     """The take that a rig plays, be it below a layer; None if it plays none."""
     action, _ = compat.playing(rig)
-    return action if is_take(action) else layers.take_below(action)
+    return action if is_take(action) else take_below(action)
 
 
 def copy_performance(take: bpy.types.Action, action: bpy.types.Action) -> None:
@@ -115,20 +115,6 @@ def rig_for(scene: bpy.types.Scene, performance: Performance) -> bpy.types.Objec
         if member.type == "ARMATURE" and member.get(_RIG_KEY) == identity and member.library is None
     ]
     return rigs[-1] if rigs else None
-
-
-def audition(context: bpy.types.Context, action: bpy.types.Action) -> None:
-    """Play a take on its person's rig, and remember the one before for A/B. Raises A2PError."""
-    if not is_take(action):
-        return
-    rig = rig_of_take(context, action)
-    before = take_of(rig)
-    layers.leave(rig)
-    if before == action:
-        return
-    compat.play(rig, action, compat.slot_for(action, rig))
-    if before is not None:
-        context.scene.a2p.takes.previous = before
 
 
 def remove(context: bpy.types.Context, action: bpy.types.Action) -> None:

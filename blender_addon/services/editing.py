@@ -18,7 +18,7 @@ from kinematics.errors import A2PError
 
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking
-from ..scene import guide, layers, takes
+from ..scene import guide, layer_marks, layers, takes
 from ..scene.performance import Placement, place_performance
 from .clips import WholeClip
 from .generation import Order
@@ -84,7 +84,7 @@ def regenerating_guide(rig_name: str) -> jobs.Steps:
     """Perform the clip anew around the keys of the guide layer: a job."""
     rig = _rig(rig_name)
     take = takes.take_of(rig)
-    layer = layers.find(take, layers.GUIDE)
+    layer = layers.find(take, layer_marks.GUIDE)
     if layer is None:
         raise A2PError(f"{take.name} has no guide layer: press Show Guide, and change some of its keys.")
     performance = takes.attached_performance(take)

@@ -11,7 +11,7 @@ bpy = pytest.importorskip("bpy")
 from a2p_backend.wire.edit import Edit  # noqa: E402
 from a2p_backend.wire.performance import Performance  # noqa: E402
 from blender_addon import compat  # noqa: E402
-from blender_addon.scene import layers, takes  # noqa: E402
+from blender_addon.scene import layer_marks, layers, takes  # noqa: E402
 from kinematics.body_parts import BODY_PARTS  # noqa: E402
 from tests.blender.performances import action_curves, counts, random_performance  # noqa: E402
 from tests.server.fakes import FakeService, serving  # noqa: E402
@@ -79,7 +79,7 @@ def test_the_pose_that_is_changed_at_a_marker_is_the_one_that_is_given(
     changed = np.flatnonzero(np.abs(edit.guide[1] - original.guide[1]) > 1e-3)
     assert len(changed) > 0
     assert set(changed) <= set(BODY_PARTS["head"])
-    assert rig.animation_data.action not in (take, layers.find(take, layers.GUIDE))
+    assert rig.animation_data.action not in (take, layers.find(take, layer_marks.GUIDE))
     assert takes.is_take(rig.animation_data.action)
     assert not scene.timeline_markers
 
@@ -142,7 +142,7 @@ def test_tweaks_are_pushed_down_and_left(rig: bpy.types.Object) -> None:
     rig.pose.bones["b_head"].keyframe_insert("rotation_quaternion", frame=20)
     bpy.ops.a2p.push_down()
     assert [track.strips[0].blend_type for track in rig.animation_data.nla_tracks] == ["REPLACE", "COMBINE"]
-    assert layers.kind_of(rig.animation_data.action) == layers.TWEAK
+    assert layer_marks.kind_of(rig.animation_data.action) == layer_marks.TWEAK
     bpy.ops.a2p.remove_layers()
     assert rig.animation_data.action == take
     assert not rig.animation_data.nla_tracks
