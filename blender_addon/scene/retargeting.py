@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -86,8 +86,7 @@ def choose_map(
 
 def found_map(rig: Rig, name: str) -> BoneMap:
     """What is found of a humanoid in a rig, be it too little: a start for a map by hand."""
-    found = detect(rig, user_maps()).bone_map
-    return BoneMap(name, found.bones)
+    return replace(detect(rig, user_maps()).bone_map, label=name)
 
 
 def maps_folder() -> Path:
@@ -170,7 +169,7 @@ def _as_mapped(rig: Rig, name: str, family: Family) -> BoneMap:
     bones = max(matches, key=len)
     if not bones:
         raise A2PError(f"The map {family.label} names no bone of {name}: save one from this rig and edit it.")
-    return BoneMap(family.label, {slot: tuple(rig.names[bone] for bone in bones[slot]) for slot in bones})
+    return family.map_of(rig, bones)
 
 
 def _require_editable(armature: bpy.types.Object) -> None:

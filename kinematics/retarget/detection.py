@@ -153,10 +153,8 @@ def _move_hips(rig: Rig, bones: dict[str, tuple[int, ...]]) -> dict[str, tuple[i
 
 
 def _judge(rig: Rig, match: _Match, structure_reason: str = "") -> Detection:
-    bone_map = BoneMap(
-        match.family.label if match.family else "Found by shape",
-        {slot: tuple(rig.names[bone] for bone in match.bones[slot]) for slot in SLOTS if slot in match.bones},
-    )
+    family = match.family or Family(_STRUCTURE, "Found by shape", {})
+    bone_map = family.map_of(rig, match.bones)
     expected = set(CORE) | (set(match.family.slots) if match.family and match.key != _GENERIC else set())
     missing = tuple(
         slot for slot in SLOTS if slot in expected and slot not in match.bones and not _OPTIONAL.search(slot)

@@ -10,6 +10,7 @@ All frames of a bone are solved at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from kinematics.arrays import FloatArray
 from kinematics.retarget.alignment import rest_alignment
 from kinematics.retarget.contacts import Contact
+from kinematics.retarget.corrections import CorrectedBones, Correction
 from kinematics.retarget.feet import foot_moves
 from kinematics.retarget.figure import unit
 from kinematics.retarget.limbs import reach
@@ -189,6 +191,17 @@ class Pose:
 
     def _head(self, slot: str) -> FloatArray:
         return self.point(self.target.bones[slot][0])
+
+    def correct(self, corrections: Mapping[str, Correction]) -> None:
+        """Turns bones as the map's corrections say; the hip joints stay where they are."""
+        if all(correction.is_plain for correction in corrections.values()):
+            return
+        slots = {bone: slot for slot, bones in self.target.bones.items() for bone in bones}
+        carriers = {**self.carrier, **self.loose}
+        corrected = CorrectedBones(self.rig, slots, self.order, carriers, corrections)
+        self.turns = corrected.apply(self.turns)
+        self._points.clear()
+        self._hips_path = self._place_hips(self._hip_centre())
 
     def stand_on_floor(self, contacts: tuple[Contact, ...]) -> None:
         """Moves the whole take up or down so that standing feet are as high as at rest."""

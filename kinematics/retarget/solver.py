@@ -50,6 +50,10 @@ def retarget(
         bone_map = _without_fingers(bone_map)
     task = Task(source, Figure(rig, bone_map.indices(rig)))
     pose = Pose(task)
+    if options.reach_hands:
+        pose.reach_hands()
+    # Hands that reach would undo corrections of the arms; feet stand where corrected legs bring them.
+    pose.correct(bone_map.corrections)
     contacts = find_contacts(source, pose.target)
     pose.stand_on_floor(contacts)
     if options.start_at_rest:
@@ -58,8 +62,6 @@ def retarget(
         pose.raise_hips(options.hips_height)
     if options.plant_feet:
         pose.plant_feet(contacts)
-    if options.reach_hands:
-        pose.reach_hands()
     if options.root_motion == "root":
         pose.travel_by_root()
     elif options.root_motion == "none":
@@ -70,4 +72,4 @@ def retarget(
 def _without_fingers(bone_map: BoneMap) -> BoneMap:
     dropped = ("thumb", *FINGERS, *(f"{finger}_metacarpal" for finger in FINGERS))
     kept = {slot: bones for slot, bones in bone_map.bones.items() if slot.partition(".")[0] not in dropped}
-    return BoneMap(bone_map.label, kept)
+    return BoneMap(bone_map.label, kept, bone_map.corrections)
