@@ -112,6 +112,15 @@ def selected_bones(armature: bpy.types.Object) -> set[str]:
     return {bone.name for bone in bones if (bone if hasattr(bone, "select") else bone.bone).select}
 
 
+def sound_library() -> Any:
+    """Blender's `aud`; None where it was built without, as Blender 4.2 is as a Python module."""
+    if not bpy.app.build_options.audaspace:
+        return None
+    import aud
+
+    return aud
+
+
 def sound_strips(scene: bpy.types.Scene) -> Any:
     """The strips of the scene's sequencer, which is made if there is none."""
     editor = scene.sequence_editor or scene.sequence_editor_create()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import aud
 import bpy
 import bpy.utils.previews
 import numpy as np
 from numpy.typing import NDArray
 
 from . import jobs
+from .scene import sound_file
 
 TILES = 4
 SIDE = 64
@@ -57,12 +57,11 @@ def icons(clip: Path, speaker: str) -> tuple[int, ...]:
 def loudness(clip: Path, columns: int) -> NDArray[np.float32]:
     """(columns, 2) the loudest sample of each stretch of a recording, 0 to 1; mono is the first channel's.
 
-    Raises aud.error where Blender cannot read it.
+    Raises A2PError where Blender cannot read it.
     """
-    sound = aud.Sound(str(clip))
     pieces = []
     for number in range(int(LONGEST / _PIECE)):
-        samples = np.abs(sound.limit(number * _PIECE, (number + 1) * _PIECE).data())
+        samples = np.abs(sound_file.samples(clip, number * _PIECE, (number + 1) * _PIECE))
         if not len(samples):
             break
         pieces.append(np.pad(samples[:, :2], ((0, 0), (0, 2 - min(samples.shape[1], 2)))))

@@ -5,32 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import aud
 import bpy
 
 from kinematics.errors import A2PError
 
 from .. import compat
+from . import sound_file
 
 
 def require_playable(clip: Path) -> None:
     """Raise A2PError if Blender cannot play `clip`, which it would otherwise show as a silent strip.
 
-    Asks Blender's sound library alone, no Blender data: any thread may call it.
+    A Blender that was built without sound plays none and takes any. Any thread may call it.
     """
-    try:
-        rate, _ = aud.Sound(str(clip)).specs
-    except aud.error:
-        rate = 0
-    if rate <= 0:
+    if sound_file.can_read() and sound_file.sample_rate(clip) <= 0:
         raise A2PError(f"Blender cannot play {clip}: convert it to WAV or FLAC first.")
 
 
 def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> None:
     """Play `clip`, where it lies, from `first_frame`, in a channel of the sequencer above all others.
 
-    Where it is played from that frame on already, nothing is added.
+    Where it is played from that frame on already, nothing is added; nor by a Blender that was built without
+    sound, which knows no sound strips.
     """
+    if not sound_file.can_read():
+        return
     strips = compat.sound_strips(scene)
     if any(_plays(strip, clip, first_frame) for strip in strips):
         return

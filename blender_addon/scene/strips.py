@@ -6,7 +6,6 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-import aud
 import bpy
 import numpy as np
 
@@ -14,7 +13,7 @@ from kinematics.errors import A2PError
 from kinematics.files import atomic_write
 
 from .. import compat
-from . import units
+from . import sound_file, units
 
 _FULL_SCALE = 32767
 
@@ -57,12 +56,8 @@ def active_trim(scene: bpy.types.Scene) -> Trim:
 
 def write_trimmed(trim: Trim, folder: Path) -> Path:
     """The trim as a 16-bit WAV file in `folder`; any thread may call it. Raises A2PError."""
-    try:
-        sound = aud.Sound(str(trim.sound))
-        rate, _ = sound.specs
-        samples = sound.limit(trim.start, trim.end).data()
-    except aud.error as error:
-        raise A2PError(f"Blender cannot read {trim.sound}: {error}.") from error
+    rate = sound_file.sample_rate(trim.sound)
+    samples = sound_file.samples(trim.sound, trim.start, trim.end)
     if not len(samples):
         raise A2PError(f"The strip plays nothing of {trim.sound}: it starts past the sound's end.")
     coded = (np.clip(samples, -1.0, 1.0) * _FULL_SCALE).round().astype("<i2")

@@ -39,6 +39,15 @@ def addon(new_blender: None) -> Iterator[None]:
 
 
 @pytest.fixture
+def sound(addon: None) -> None:
+    """Skips the test in a Blender that was built without sound, as version 4.2 is as a Python module."""
+    from blender_addon import compat
+
+    if compat.sound_library() is None:
+        pytest.skip("this Blender was built without sound")
+
+
+@pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """A second of silence."""
     path = tmp_path / "a clip.wav"

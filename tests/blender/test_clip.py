@@ -31,6 +31,7 @@ def steps(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("sound")
 def test_a_strip_is_performed_as_it_is_trimmed(steps: Path, tmp_path: Path) -> None:
     scene = bpy.context.scene
     scene.render.fps = 30
@@ -51,6 +52,7 @@ def test_without_a_strip_the_user_is_told() -> None:
         strips.active_trim(bpy.context.scene)
 
 
+@pytest.mark.usefixtures("sound")
 def test_the_waveform_shows_how_loud_each_channel_is(steps: Path) -> None:
     peaks = waveform.loudness(steps, 6)
     np.testing.assert_allclose(peaks[:, 0], [0.1, 0.1, 0.2, 0.2, 0.4, 0.4], atol=1e-3)

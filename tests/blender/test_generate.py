@@ -46,12 +46,17 @@ def test_generate_over_the_wire_is_one_undo_step(clip: Path) -> None:
     assert bpy.data.objects["A2P default"].animation_data.action.name == "a clip seed 0"
 
 
+@pytest.mark.usefixtures("server", "sound")
+def test_what_is_no_recording_is_said(clip: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"Blender cannot play .*endpoint\.json"):
+        bpy.ops.a2p.generate(clip=str(clip.with_name("endpoint.json")))
+
+
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("a clip.wav", {"actor": "nobody"}, "No actor is called 'nobody'"),
-        ("endpoint.json", {}, "Blender cannot play"),
         ("gone.wav", {}, "Cannot read the recording"),
         ("", {}, "Choose a recording"),
     ],
