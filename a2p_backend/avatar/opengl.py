@@ -1,8 +1,4 @@
-"""Rasterising by OpenGL 3.3 without a window: in hardware, or in software (llvmpipe) where there is none.
-
-A float framebuffer receives, for the nearest face, its index, two barycentrics and the depth; OpenGL's
-interpolation is perspective correct, so these are the numbers wanted.
-"""
+"""Rasterising by OpenGL 3.3 without a window: in hardware, or in software (llvmpipe) where there is none."""
 
 from __future__ import annotations
 
@@ -10,40 +6,19 @@ import functools
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import moderngl
 import numpy as np
 import torch
 
+from a2p_backend.avatar.opengl_fragments import FragmentDrawer
 from a2p_backend.avatar.opengl_paint import Painter
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
+from a2p_backend.avatar.screen import screen_positions
 from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 
-_VERTEX_SHADER = """
-#version 330
-in vec4 clip_position;
-out vec2 corner;
-out float depth;
-void main() {
-    corner = vec2(gl_VertexID % 3 == 0, gl_VertexID % 3 == 1);
-    depth = clip_position.w;
-    gl_Position = clip_position;
-}
-"""
-
-_FRAGMENT_SHADER = """
-#version 330
-in vec2 corner;
-in float depth;
-out vec4 fragment;
-void main() {
-    fragment = vec4(float(gl_PrimitiveID), corner, depth);
-}
-"""
-
-_NOTHING = (-1.0, 0.0, 0.0, 0.0)
 _MOST_FACES = 2**24
 """Face numbers travel as float32."""
 
@@ -69,30 +44,13 @@ class _Workbench:
     def __init__(self) -> None:
         self.context = _create_context()
         self.context.enable_only(moderngl.DEPTH_TEST)
-        self._program = self.context.program(vertex_shader=_VERTEX_SHADER, fragment_shader=_FRAGMENT_SHADER)
+        self.fragments = FragmentDrawer(self.context)
         self.painter = Painter(self.context)
-
-    def draw(self, corners: np.ndarray, width: int, height: int) -> np.ndarray:
-        """Clip positions (3 F, 4) float32 to what the fragment shader wrote, (height, width, 4) float32."""
-        picture = np.empty((height, width, 4), np.float32)
-        with ExitStack() as stack:
-            buffer = self.context.buffer(np.ascontiguousarray(corners))
-            colour = self.context.renderbuffer((width, height), 4, dtype="f4")
-            depth = self.context.depth_renderbuffer((width, height))
-            framebuffer = self.context.framebuffer(colour, depth)
-            triangles = self.context.vertex_array(self._program, [(buffer, "4f", "clip_position")])
-            for resource in (buffer, colour, depth, framebuffer, triangles):
-                stack.callback(resource.release)
-            framebuffer.use()
-            framebuffer.clear(*_NOTHING)
-            triangles.render(moderngl.TRIANGLES)
-            framebuffer.read_into(picture, components=4, dtype="f4")
-        return picture
 
     def release(self) -> None:
         with self.context:
             self.painter.release()
-            self._program.release()
+            self.fragments.release()
         self.context.release()
 
 
@@ -107,9 +65,11 @@ class OpenGLRasteriser(Rasteriser):
     def rasterise(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> Fragments:
         if len(faces) > _MOST_FACES:
             raise ValueError(f"{len(faces)} faces, but only {_MOST_FACES} can be told apart")
-        corners = _clip_positions(vertices.cpu().numpy(), camera)[faces.cpu().numpy().ravel()]
+        screen = screen_positions(vertices.cpu(), camera).numpy()
         with self._workbench() as workbench:
-            picture = torch.from_numpy(workbench.draw(corners, camera.width, camera.height))
+            picture = torch.from_numpy(
+                workbench.fragments.draw(screen, faces.cpu().numpy(), camera.width, camera.height)
+            )
         face, first, second, depth = picture.unbind(dim=-1)
         third = (depth > 0).to(depth.dtype) - first - second
         return Fragments(face.to(torch.int32), torch.stack([first, second, third], dim=-1), depth)

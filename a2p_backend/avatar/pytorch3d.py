@@ -7,6 +7,7 @@ import importlib.util
 import torch
 
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
+from a2p_backend.avatar.screen import screen_positions
 from a2p_backend.avatar.shading import shade_supersampled
 from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
@@ -27,9 +28,12 @@ class PyTorch3DRasteriser(Rasteriser):
         from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
         from pytorch3d.structures import Meshes
 
-        screen = _normalised_screen(vertices.to(self.device), camera)
+        screen = screen_positions(vertices.to(self.device), camera)
+        faces = faces.to(self.device, torch.int64)
+        # A face of one corner alone has no area, and is not seen.
+        faces = faces * (screen[:, 2][faces] > 0).all(dim=1, keepdim=True)
         face_index, depth, barycentrics, _ = rasterize_meshes(
-            Meshes([screen], [faces.to(self.device, torch.int64)]),
+            Meshes([screen], [faces]),
             image_size=(camera.height, camera.width),
             blur_radius=0.0,
             faces_per_pixel=1,
@@ -48,14 +52,3 @@ class PyTorch3DRasteriser(Rasteriser):
 
     def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
         return shade_supersampled(self, surface, vertices.to(self.device), camera)
-
-
-def _normalised_screen(vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
-    """World (V, 3) to PyTorch3D's screen: x left and y up, +-1 across the shorter side, and depth."""
-    Rt = torch.as_tensor(camera.Rt, dtype=vertices.dtype, device=vertices.device)
-    in_camera = vertices @ Rt[:, :3].T + Rt[:, 3]
-    depth = in_camera[:, 2]
-    x = camera.K[0, 0] * in_camera[:, 0] / depth + camera.K[0, 2]
-    y = camera.K[1, 1] * in_camera[:, 1] / depth + camera.K[1, 2]
-    half = min(camera.width, camera.height) / 2
-    return torch.stack([(camera.width / 2 - x) / half, (camera.height / 2 - y) / half, depth], dim=1)

@@ -46,8 +46,7 @@ class Rasteriser(ABC):
 
         Args:
             vertices: (V, 3) float32, world.
-            faces: (F, 3) integers. Faces wholly behind the camera are not seen; one that crosses the camera's
-                plane is undefined.
+            faces: (F, 3) integers. Those that are behind the camera, even in part, are not seen.
         """
 
     @abstractmethod
