@@ -53,9 +53,13 @@ class FaceMesh:
         if self.faces.shape != self.uv_faces.shape or self.faces.max(initial=0) >= count:
             raise ValueError("the head's faces do not fit its vertices")
 
+    def codes(self, face: npt.ArrayLike) -> FloatArray:
+        """How far each of the named codes is on, (T, E) float32, in expression codes (T, 256)."""
+        return np.clip(np.asarray(face, np.float32)[:, : len(self.names)], 0.0, _MOST)
+
     def shaped(self, face: npt.ArrayLike) -> FloatArray:
         """Vertices (T, V, 3) float32, centimetres, in the bind pose, of expression codes (T, 256)."""
-        codes = np.clip(np.asarray(face, np.float32)[:, : len(self.names)], 0.0, _MOST)
+        codes = self.codes(face)
         offsets = codes @ self.moves.reshape(len(self.names), -1)
         shaped: FloatArray = self.vertices + offsets.reshape(len(codes), -1, 3)
         return shaped

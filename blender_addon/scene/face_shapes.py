@@ -10,9 +10,10 @@ import numpy as np
 
 from kinematics.arrays import FloatArray
 from kinematics.errors import A2PError
+from kinematics.face.arkit import EYE_RADIANS, JAW_RADIANS
+from kinematics.face.motion import FaceMotion, default_motion
 from kinematics.face.names import known_shapes
-from kinematics.face.reference import ARKIT_SHAPES, code_geometry, shape_geometry
-from kinematics.face.solve import solve_weights
+from kinematics.face.shapes import ARKIT_SHAPES
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.retarget.channels import rotation_channels
 from kinematics.retarget.detection import detect
@@ -23,18 +24,15 @@ from . import keyframes, takes, transaction
 from . import rig as rigs
 
 _GROUP = "Face"
-_JAW_RADIANS = 0.30
-_EYE_RADIANS = 0.45
-"""How far jaw and eyes turn when their shape is fully on."""
 _STILL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class FaceTake:
-    """What a face does: displacements (T, V, 3) of the reference face's landmarks, from `first_frame` on."""
+    """What the face of a take called `name` does, from `first_frame` on."""
 
     name: str
-    geometry: FloatArray
+    motion: FaceMotion
     first_frame: int
 
 
@@ -62,9 +60,7 @@ def face_of(rig: bpy.types.Object) -> FaceTake:
             f"The face codes of the actor {performance.actor} have no names, so no other face can copy them: "
             "use a take of the default actor."
         )
-    codes = performance.face[:, [FACE_CODE_NAMES.index(name) for name in named]].astype(np.float64)
-    geometry = np.einsum("tc,cvx->tvx", codes, code_geometry(tuple(named)))
-    return FaceTake(action.name, geometry, round(action.frame_range[0]))
+    return FaceTake(action.name, default_motion(performance.face), round(action.frame_range[0]))
 
 
 def meshes_for(scene: bpy.types.Scene, target: bpy.types.Object | None) -> list[bpy.types.Object]:
@@ -120,7 +116,7 @@ def _carries(target: bpy.types.Object, mesh: bpy.types.Object) -> bool:
 
 
 def _key_shapes(keys: bpy.types.Key, known: dict[str, str], face: FaceTake) -> None:
-    weights = solve_weights(face.geometry, shape_geometry(tuple(known)))
+    weights = face.motion.weights(tuple(known))
     previous, _ = compat.playing(keys)
     action = bpy.data.actions.new(f"{face.name} face")
     action.use_fake_user = True
@@ -174,13 +170,13 @@ def _bone_turns(armature: bpy.types.Object, face: FaceTake) -> dict[str, FloatAr
     up -= (up @ left) * left
     up /= np.linalg.norm(up)
 
-    weights = solve_weights(face.geometry, shape_geometry(ARKIT_SHAPES))
+    weights = face.motion.weights(ARKIT_SHAPES)
     weight = dict(zip(ARKIT_SHAPES, weights.T, strict=True))
-    vectors = {"jaw": _JAW_RADIANS * weight["jawOpen"][:, None] * left}
+    vectors = {"jaw": JAW_RADIANS * weight["jawOpen"][:, None] * left}
     for slot, side, outward in (("eye.L", "Left", 1.0), ("eye.R", "Right", -1.0)):
         down = weight[f"eyeLookDown{side}"] - weight[f"eyeLookUp{side}"]
         out = outward * (weight[f"eyeLookOut{side}"] - weight[f"eyeLookIn{side}"])
-        vectors[slot] = _EYE_RADIANS * (down[:, None] * left + out[:, None] * up)
+        vectors[slot] = EYE_RADIANS * (down[:, None] * left + out[:, None] * up)
     turns = {}
     for slot, vector in vectors.items():
         if slot in found and np.abs(vector).max() > _STILL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kinematics.face.reference import KNOWN_SHAPES
+from kinematics.face.shapes import KNOWN_SHAPES
 
 _PREFIX = re.compile(
     r"^(?:.*[.:]|.*fcl_|(?:face|head|arkit|blendshapes?|bs|shape|key|ctrl|expressions|head_geo)[_ -]+)+",

@@ -1,4 +1,4 @@
-"""Weights of a face's shapes that bring it nearest to a given geometry, frame after frame."""
+"""Weights of a face's shapes that bring it nearest to a given motion, over a whole clip at once."""
 
 from __future__ import annotations
 
@@ -7,46 +7,63 @@ import numpy as np
 from kinematics.arrays import FloatArray
 from kinematics.errors import A2PError
 
-_STEPS = 400
+_STEPS = 1000
+_CHECKED_EVERY = 10
+_STILL = 1e-5
 _SPARING = 0.004
-"""Of a shape's own size: a weight must earn this much, so that shapes do not work against each other."""
-_SMOOTHNESS = 0.02
+"""Of the largest shape's size: a weight must earn this much, so that shapes do not fight each other."""
+SMOOTHNESS = 0.05
 
 
 def solve_weights(
-    geometry: FloatArray, shapes: FloatArray, smoothness: float = _SMOOTHNESS, largest: float = 1.0
+    gram: FloatArray, products: FloatArray, smoothness: float = SMOOTHNESS, largest: float = 1.0
 ) -> FloatArray:
-    """Weights (T, S) from 0 to `largest` with which `shapes` come nearest to `geometry`, smooth in time.
+    """Weights (T, S) from 0 to `largest` with which shapes come nearest to a motion, smooth in time.
 
-    geometry: (T, V, 3) displacements from rest. shapes: (S, V, 3) displacements by each shape, same vertices.
-    smoothness: how strongly neighbouring frames are drawn together, in units of the largest shape.
+    gram: (S, S) inner products of the shapes. products: (T, S) of the motion in each frame with the shapes.
+    smoothness: how strongly neighbouring frames are drawn together, for each shape in units of its own size.
 
     Non-negative least squares with a term for change over time, by accelerated projected gradients on all
-    frames at once. The time term is symmetric, so nothing comes late. Raises A2PError where a number is not
-    finite, ValueError where the vertices do not fit.
+    frames at once (Beck and Teboulle 2009, restarted as O'Donoghue and Candes 2015). The time term is
+    symmetric, so nothing comes late. A shape that moves nothing stays 0. Raises A2PError where a number is
+    not finite, ValueError where the arrays do not fit.
     """
-    if geometry.shape[1:] != shapes.shape[1:]:
-        raise ValueError(f"vertices of {geometry.shape} do not fit those of shapes {shapes.shape}")
-    if not np.all(np.isfinite(geometry)):
+    if gram.shape != (products.shape[1],) * 2:
+        raise ValueError(f"{products.shape[1]} products a frame do not fit a gram of {gram.shape}")
+    if not np.all(np.isfinite(products)):
         raise A2PError("The face holds a number that is not finite: generate the take again.")
-    basis = shapes.reshape(len(shapes), -1).astype(np.float64)
-    gram = basis @ basis.T
-    size = float(np.diag(gram).max(initial=0.0))
-    if size == 0.0 or not len(geometry):
-        return np.zeros((len(geometry), len(shapes)))
-    pull = geometry.reshape(len(geometry), -1) @ basis.T - _SPARING * np.sqrt(size * np.diag(gram))
-    curb = smoothness * size
-    step = 1.0 / (float(np.linalg.eigvalsh(gram)[-1]) + 4.0 * curb)
-
-    weights = np.zeros((len(geometry), len(shapes)))
-    ahead, momentum = weights, 1.0
-    for _ in range(_STEPS):
-        slope = ahead @ gram - pull + curb * _unevenness(ahead)
-        moved = np.clip(ahead - step * slope, 0.0, largest)
-        faster = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
-        ahead = moved + (momentum - 1.0) / faster * (moved - weights)
-        weights, momentum = moved, faster
+    weights = np.zeros(products.shape)
+    size = np.sqrt(np.diag(gram))
+    moving = size > 1e-6 * size.max(initial=0.0)
+    if len(products) and moving.any():
+        size = size[moving]
+        # In units of each shape's own size, small shapes count and converge as large ones do.
+        likeness = gram[np.ix_(moving, moving)] / np.outer(size, size)
+        toll = _SPARING * size.max()
+        found = _nearest(likeness, products[:, moving] / size - toll, smoothness, largest * size)
+        # What is worth its toll has paid it back, or small shapes (lids) would fall short of their mark.
+        repaid = np.minimum(found + np.minimum(found, toll), largest * size)
+        weights[:, moving] = repaid / size
     return weights
+
+
+def _nearest(likeness: FloatArray, pull: FloatArray, smoothness: float, largest: FloatArray) -> FloatArray:
+    step = 1.0 / (float(np.linalg.eigvalsh(likeness)[-1]) + 4.0 * smoothness)
+    tolerance = _STILL * float(largest.max())
+    found = np.zeros_like(pull)
+    ahead, momentum = found, 1.0
+    for number in range(1, _STEPS + 1):
+        slope = ahead @ likeness - pull + smoothness * _unevenness(ahead)
+        moved = np.clip(ahead - step * slope, 0.0, largest)
+        change = moved - found
+        if float(np.vdot(ahead - moved, change)) > 0.0:
+            momentum = 1.0  # it went too far
+        faster = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
+        ahead = moved + (momentum - 1.0) / faster * change
+        found, momentum = moved, faster
+        if number % _CHECKED_EVERY == 0 and float(np.abs(change).max()) < tolerance:
+            break
+    return found
 
 
 def _unevenness(weights: FloatArray) -> FloatArray:

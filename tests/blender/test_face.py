@@ -14,7 +14,7 @@ from blender_addon.scene.armature import build_armature  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from kinematics.armature import bone_rest  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
-from kinematics.face.reference import ARKIT_SHAPES  # noqa: E402
+from kinematics.face.shapes import ARKIT_SHAPES  # noqa: E402
 from kinematics.face_codes import FACE_CODE_NAMES  # noqa: E402
 from tests.blender.performances import action_curves, bone_matrices, random_performance  # noqa: E402
 
@@ -70,7 +70,7 @@ def test_arkit_shape_keys_play_the_take(take, spelling):
     assert bpy.ops.a2p.apply_face(target="head") == {"FINISHED"}
     jaw, smile = values(mesh, spelling.format("jawOpen")), values(mesh, spelling.format("mouthSmileLeft"))
     assert jaw.argmax() == 10
-    assert jaw.max() > 0.9
+    assert 0.7 < jaw.max() < 0.85, "speech opens the mouth less wide than jawOpen does"
     assert smile[:20].max() < 0.05
     assert smile[-3:].min() > 0.9
     assert len(list(action_curves(mesh.data.shape_keys))) == 52
