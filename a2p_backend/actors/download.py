@@ -83,12 +83,15 @@ def obtain(
     use: Callable[[Path], None],
     on_progress: OnProgress,
     pauses: tuple[float, ...] = PAUSES,
-) -> None:
+) -> tuple[str, ...]:
     """Downloads an archive into `folder`, and uses it: from its first address whose file is of use.
 
     Args:
         archive: of one actor.
         use: called with the file; where it raises UnpackError, the next address is tried.
+
+    Returns:
+        A sentence where nothing vouches for the file whose checksum was learnt.
 
     Raises:
         DownloadError: no address gave a file of use; says what was wrong with each.
@@ -114,12 +117,26 @@ def obtain(
             path.unlink()  # so that it is not taken for a good one next time
             failures.append(f"{address}: {str(error).rstrip('.')}")
             continue
-        if known is None:
-            checksums.pin(archive.file, sha256_of(path))
-        return
+        if known is not None:
+            return ()
+        sha256 = sha256_of(path)
+        checksums.pin(archive.file, sha256)
+        return () if fetch.is_authenticated else (_unvouched(archive, fetch, address, sha256),)
     raise DownloadError(
         f"{archive.file}, {archive.contents}, could not be had ({'; '.join(failures)}); try again later, or "
         "get the file elsewhere and say `--from-dir` with its folder."
+    )
+
+
+def _unvouched(archive: Archive, fetch: _Resuming, address: str, sha256: str) -> str:
+    origin = (
+        f"came over a connection that proves nobody's identity ({address})"
+        if fetch.is_whole
+        else "was downloaded by an earlier run, which did not finish"
+    )
+    return (
+        f"{archive.file} {origin}, so somebody else may have made it; from now on it must have this SHA-256, "
+        f"which you can compare with what others have: {sha256}."
     )
 
 
@@ -147,6 +164,10 @@ class _Resuming:
     partial: Path
     on_progress: OnProgress
     pauses: tuple[float, ...]
+    is_whole: bool = False
+    """Whether the file was downloaded; pooch does not ask for one that is there already."""
+    is_authenticated: bool = False
+    """Whether every part of it came from a host that proved its name (HTTPS)."""
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
         import requests
@@ -167,6 +188,7 @@ class _Resuming:
                     raise DownloadError(str(error) or type(error).__name__) from error
                 time.sleep(pause)
         self.partial.replace(output_file)
+        self.is_whole = True
         self._origin.unlink(missing_ok=True)
 
     @property
@@ -198,6 +220,9 @@ class _Resuming:
                 self._origin.unlink()
                 raise _Interrupted("the file has changed while it was downloaded")
             self._check_space(start, total)
+            self.is_authenticated = _is_authenticated(response) and (
+                start == 0 or origin.get("authenticated") is True
+            )
             self._write_origin(url, response, total)
             self._receive(response, start, total)
 
@@ -239,7 +264,13 @@ class _Resuming:
         etag = response.headers.get("ETag", "")
         validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
         with atomic_write(self._origin) as file:
-            file.write(json.dumps({"url": url, "validator": validator, "total": total}).encode())
+            origin = {
+                "url": url,
+                "validator": validator,
+                "total": total,
+                "authenticated": self.is_authenticated,
+            }
+            file.write(json.dumps(origin).encode())
 
 
 def _passing(error: Exception) -> bool:
@@ -248,6 +279,11 @@ def _passing(error: Exception) -> bool:
     if response is not None and response.status_code < 500:
         return response.status_code in (408, 429)
     return not isinstance(error, ValueError)
+
+
+def _is_authenticated(response: requests.Response) -> bool:
+    """Whether each host on the way to a response, redirections included, proved its name."""
+    return all(hop.url.startswith("https://") for hop in (*response.history, response))
 
 
 def _extent(response: requests.Response, asked: int) -> tuple[int, int | None]:

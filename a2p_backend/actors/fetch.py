@@ -64,7 +64,7 @@ def fetch_actor(
         wanted = _archives_in(from_dir, wanted)
         if not wanted:
             return add_released_actor(name, from_dir, replace=replace, on_step=on_step)
-    notes = []
+    notes: list[str] = []
     folder = downloads()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as root:
@@ -74,7 +74,7 @@ def fetch_actor(
                 if from_dir is not None:
                     _take(archive, from_dir / archive.file, checksums, into)
                 else:
-                    obtain(_with_mirror(archive, mirror), folder, checksums, into, on_progress)
+                    notes += obtain(_with_mirror(archive, mirror), folder, checksums, into, on_progress)
             except DownloadError as error:
                 if kind not in DISPENSABLE:
                     raise

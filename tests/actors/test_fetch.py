@@ -9,9 +9,12 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
+from a2p_backend.actors import download
 from a2p_backend.actors.addresses import AddressError, Archive, archives
 from a2p_backend.actors.download import Checksums, DownloadError, obtain, sha256_of
 from a2p_backend.actors.fetch import downloads, fetch_actor
@@ -47,11 +50,13 @@ class Client:
         self.checksums = Checksums(folder / "checksums.json")
         self.heard: list[Progress] = []
         self.got = b""
+        self.notes: tuple[str, ...] = ()
 
     def obtain(self, *paths: str, pauses: tuple[float, ...] = (0.0, 0.0)) -> bytes:
-        addresses = tuple(self.server.address + path for path in paths)
+        """paths: below the server's address, or whole addresses."""
+        addresses = tuple(path if "://" in path else self.server.address + path for path in paths)
         archive = Archive(FILE, addresses, "something")
-        obtain(archive, self.folder, self.checksums, self._use, self.heard.append, pauses)
+        self.notes = obtain(archive, self.folder, self.checksums, self._use, self.heard.append, pauses)
         return self.got
 
     def _use(self, path: Path) -> None:
@@ -143,6 +148,77 @@ def test_the_checksum_of_the_first_use_is_asked_of_all_later_ones(server: Server
     assert client.obtain("/a", "/b") == CONTENT
 
 
+def test_a_checksum_learnt_over_plain_http_is_told(server: Server, client: Client) -> None:
+    server.paths["/a"] = Misbehaviour(CONTENT)
+    client.obtain("/a")
+    (note,) = client.notes
+    assert note.startswith(
+        f"{FILE} came over a connection that proves nobody's identity ({server.address}/a)"
+    )
+    assert client.checksums.of(FILE) in note
+    (client.folder / FILE).unlink()
+    client.obtain("/a")
+    assert client.notes == ()  # now the checksum vouches for it
+
+
+HOST = "https://models.example"
+
+
+@pytest.fixture
+def with_https(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOST is the server, as if it had a certificate; /to-http sends on to the plain one."""
+    get = requests.get
+
+    def get_as_if(url: str, **options: Any) -> requests.Response:
+        response = get(url.replace(HOST, server.address).replace("/to-http", ""), **options)
+        if "/to-http" in url:
+            sent_on = requests.Response()
+            sent_on.url, sent_on.status_code = url, 302
+            response.history.append(sent_on)
+        else:
+            response.url = url
+        return response
+
+    monkeypatch.setattr(requests, "get", get_as_if)
+
+
+@pytest.mark.usefixtures("with_https")
+def test_a_host_that_proves_its_name_is_trusted_with_the_checksum(server: Server, client: Client) -> None:
+    server.paths["/a"] = Misbehaviour(CONTENT, drops_after=2_000_000)
+    client.obtain(f"{HOST}/a")
+    assert client.checksums.of(FILE) is not None
+    assert client.notes == ()
+
+
+@pytest.mark.usefixtures("with_https")
+def test_a_host_that_sends_on_to_plain_http_is_not(server: Server, client: Client) -> None:
+    server.paths["/a"] = Misbehaviour(CONTENT)
+    client.obtain(f"{HOST}/to-http/a")
+    assert "proves nobody's identity" in client.notes[0]
+
+
+@pytest.mark.usefixtures("with_https")
+def test_one_part_over_plain_http_is_enough_to_be_told(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.paths["/a"] = Misbehaviour(CONTENT, drops_after=2_000_000)
+    with monkeypatch.context() as without_https:
+        without_https.setattr(download, "_is_authenticated", lambda response: False)
+        with pytest.raises(DownloadError):
+            client.obtain(f"{HOST}/a", pauses=())
+    client.obtain(f"{HOST}/a")
+    assert server.asked[-1] == ("/a", "bytes=2000000-")
+    assert "proves nobody's identity" in client.notes[0]
+
+
+def test_what_an_unfinished_run_left_is_told(server: Server, client: Client) -> None:
+    client.folder.mkdir()
+    (client.folder / FILE).write_bytes(CONTENT)
+    client.obtain("/a")
+    assert server.asked == []
+    assert "by an earlier run, which did not finish" in client.notes[0]
+
+
 @pytest.fixture
 def released_archives(tmp_path: Path) -> Path:
     """A miniature actor in the archives that it is released in."""
@@ -174,7 +250,13 @@ def test_an_actor_is_fetched_from_a_mirror(server: Server, released_archives: Pa
     serve_archives(server, released_archives)
     stages: list[str] = []
     added = fetch_actor("PXB184", mirror=server.address, on_progress=lambda news: stages.append(news.stage))
-    (note,) = added.notes
+    *unvouched, note = added.notes
+    assert [sentence.split()[0] for sentence in unvouched] == [
+        "PXB184_models.tar",
+        "asset_models.tar",
+        "PXB184.zip",
+        "PXB184.tar.gz",
+    ]
     assert "there is no ca_body/data/NAME/body_dec.ckpt" in note
     assert added.manifest.networks.keys() == {"face", "lip", "guide", "codec", "body"}
     assert added.manifest.body == "own"
