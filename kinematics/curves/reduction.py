@@ -164,7 +164,7 @@ class _Search:
                 break
             else:
                 near = _widened(share)
-                tolerance *= np.where(near > 1.0, np.clip(0.9 / near, 0.3, 0.8), 1.0)
+                tolerance *= np.where(near > 1.0, np.clip(0.9 / np.maximum(near, 1.0), 0.3, 0.8), 1.0)
         if best is None:
             keys, fitted = fit(self.dense, np.ones(self.dense.shape[:2], np.bool_), self.slopes)
             best = (0, self._trimmed(keys), self._shares(fitted)[1])
