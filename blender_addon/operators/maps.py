@@ -1,14 +1,13 @@
-"""Say by hand which bone of a rig is which."""
+"""Say by hand which bone of a rig is which, and what of its copy is corrected."""
 
 from __future__ import annotations
 
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from kinematics.errors import A2PError
+from kinematics.retarget.corrections import PLAIN
 from kinematics.retarget.detection import detect
-from kinematics.retarget.maps import BoneMap, save_map
-from kinematics.retarget.slots import SLOTS
+from kinematics.retarget.maps import save_map
 
 from ..scene import retargeting, takes
 from ..scene import rig as rigs
@@ -19,15 +18,6 @@ def _target(context: bpy.types.Context) -> bpy.types.Object:
     """The rig that the section is about. Raises A2PError."""
     name = context.scene.a2p.rig.target
     return rigs.find_armature(context.scene, name, "rig", apart_from=takes.find_rig(context))
-
-
-def _fill(context: bpy.types.Context, bone_map: BoneMap) -> None:
-    slots = context.scene.a2p.rig.slots
-    slots.clear()
-    for slot in SLOTS:
-        row = slots.add()
-        row.name = slot
-        row.bones = ", ".join(bone_map[slot])
 
 
 class A2P_OT_detect_rig(bpy.types.Operator):
@@ -41,10 +31,10 @@ class A2P_OT_detect_rig(bpy.types.Operator):
         with reported(self):
             settings, rig = context.scene.a2p.rig, _target(context)
             found = detect(rigs.describe(rig), retargeting.user_maps())
-            settings.target = rig.name
+            settings.target, settings.map_file = rig.name, ""
             kind = found.bone_map.label if found.humanoid else "No humanoid"
             settings.detected = f"{kind}, {found.confidence:.0%} sure"
-            _fill(context, found.bone_map)
+            settings.fill(rig.name, found.bone_map)
             for reason in found.reasons[1:]:
                 self.report({"WARNING"}, reason)
             return {"FINISHED"}
@@ -67,7 +57,7 @@ class A2P_OT_load_map(ImportHelper, bpy.types.Operator):
             bone_map, *_ = retargeting.choose_map(rigs.describe(rig), rig.name, path)
             settings = context.scene.a2p.rig
             settings.target, settings.map_file, settings.detected = rig.name, str(path), bone_map.label
-            _fill(context, bone_map)
+            settings.fill(rig.name, bone_map)
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -83,15 +73,14 @@ class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return len(context.scene.a2p.rig.slots) > 0
+        settings = context.scene.a2p.rig
+        return settings.shows(settings.target)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            settings, rig = context.scene.a2p.rig, _target(context)
-            bones = {row.name: _split(row.bones) for row in settings.slots if row.bones.strip()}
-            if not bones:
-                raise A2PError("The map is empty: name at least the hips, or press Detect Rig.")
-            bone_map = BoneMap(rig.name, bones)
+            settings = context.scene.a2p.rig
+            rig = rigs.find_armature(context.scene, settings.mapped, "rig")
+            bone_map = settings.to_bone_map()
             bone_map.indices(rigs.describe(rig))  # raises MapError for what the rig lacks
             path = chosen_path(self.filepath, "a file for the map").with_suffix(self.filename_ext)
             save_map(path, bone_map)
@@ -101,8 +90,21 @@ class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
         return {"CANCELLED"}
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+class A2P_OT_clear_correction(bpy.types.Operator):
+    """Copy the chosen joint as it comes again: no offset, full influence"""
+
+    bl_idname = "a2p.clear_correction"
+    bl_label = "Clear Correction"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        joint = context.scene.a2p.rig.chosen_joint
+        return joint is not None and not joint.correction.is_plain
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.a2p.rig.chosen_joint.correct(PLAIN)
+        return {"FINISHED"}
 
 
-CLASSES = (A2P_OT_detect_rig, A2P_OT_load_map, A2P_OT_save_edited_map)
+CLASSES = (A2P_OT_detect_rig, A2P_OT_load_map, A2P_OT_save_edited_map, A2P_OT_clear_correction)

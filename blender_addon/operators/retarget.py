@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from kinematics.errors import A2PError
-from kinematics.retarget.maps import save_map
+from kinematics.retarget.maps import BoneMap, save_map
 
 from ..properties.rig import RetargetProperties, options_of, suggest_armatures
 from ..scene import retargeting, takes, units
@@ -21,12 +23,17 @@ class A2P_OT_retarget(RetargetProperties, bpy.types.Operator):
     bl_label = "Retarget"
     bl_options = {"REGISTER", "UNDO"}
 
+    edited_map: bpy.props.BoolProperty(
+        name="Edited Map",
+        description="Use the map as it is shown in the sidebar, if it is for this rig, instead of Map",
+        options={"SKIP_SAVE"},
+    )
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         with reported(self):
             source = _source(context, self.source, self.target)
             target = rigs.find_armature(scene, self.target, "rig", apart_from=source)
-            map_file = chosen_path(self.map_file, "a map") if self.map_file else None
             action = source.animation_data.action if source.animation_data else None
             motion = retargeting.motion_of(source, units.frame_rate(scene))
             done = retargeting.retarget_onto(
@@ -35,7 +42,7 @@ class A2P_OT_retarget(RetargetProperties, bpy.types.Operator):
                 f"{action.name} on {target.name}",
                 scene,
                 options_of(self),
-                map_file,
+                self._given_map(scene, target),
                 first_frame=round(action.frame_range[0]),
             )
             for note in done.notes:
@@ -46,6 +53,11 @@ class A2P_OT_retarget(RetargetProperties, bpy.types.Operator):
             )
             return {"FINISHED"}
         return {"CANCELLED"}
+
+    def _given_map(self, scene: bpy.types.Scene, target: bpy.types.Object) -> BoneMap | Path | None:
+        if self.edited_map and scene.a2p.rig.shows(target.name):
+            return scene.a2p.rig.to_bone_map()
+        return chosen_path(self.map_file, "a map") if self.map_file else None
 
 
 class A2P_OT_restore_rig(bpy.types.Operator):

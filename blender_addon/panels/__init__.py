@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backend, clip, edit, export, performance, plate, rig, takes
+from . import backend, bone_map, clip, edit, export, performance, plate, rig, takes
 
 CLASSES = (
     *backend.CLASSES,
@@ -10,6 +10,7 @@ CLASSES = (
     *performance.CLASSES,
     *takes.CLASSES,
     *rig.CLASSES,
+    *bone_map.CLASSES,
     *edit.CLASSES,
     *plate.CLASSES,
     *export.CLASSES,

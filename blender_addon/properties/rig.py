@@ -1,10 +1,13 @@
-"""How a motion goes to another rig, and which of its bones is which."""
+"""How a motion goes to another rig."""
 
 from __future__ import annotations
 
 import bpy
 
 from kinematics.retarget.solver import RetargetOptions
+
+from . import bone_map
+from .bone_map import EditedMap
 
 
 def suggest_armatures(self: object, context: bpy.types.Context, text: str) -> list[str]:
@@ -76,26 +79,7 @@ def options_of(source: RetargetProperties) -> RetargetOptions:
     )
 
 
-def suggest_bones(self: A2PSlot, context: bpy.types.Context, text: str) -> list[str]:
-    """The bones of the rig in question whose names hold what was typed last."""
-    rig = context.scene.objects.get(context.scene.a2p.rig.target)
-    before, _, typed = text.rpartition(",")
-    start = f"{before}, " if before else ""
-    names = [bone.name for bone in rig.data.bones] if rig is not None and rig.type == "ARMATURE" else []
-    return [f"{start}{name}" for name in names if typed.strip().lower() in name.lower()]
-
-
-class A2PSlot(bpy.types.PropertyGroup):
-    """A part of a humanoid, and the bones of a rig that are it. Its name is the slot's."""
-
-    bones: bpy.props.StringProperty(
-        name="Bones",
-        description="The bone, or for spine, neck and fingers the bones from the body outward, with commas",
-        search=suggest_bones,
-    )
-
-
-class A2PRigSettings(RetargetProperties, bpy.types.PropertyGroup):
+class A2PRigSettings(RetargetProperties, EditedMap, bpy.types.PropertyGroup):
     """The Rig section's settings, kept in the .blend."""
 
     face_target: bpy.props.StringProperty(
@@ -108,10 +92,6 @@ class A2PRigSettings(RetargetProperties, bpy.types.PropertyGroup):
         default=True,
     )
     detected: bpy.props.StringProperty(name="Type", description="What kind of rig it was found to be")
-    slots: bpy.props.CollectionProperty(
-        name="Map", description="Which bone of the rig is which", type=A2PSlot
-    )
-    slot: bpy.props.IntProperty(name="Slot", description="The slot that was clicked last")
 
 
-CLASSES = (A2PSlot, A2PRigSettings)
+CLASSES = (*bone_map.CLASSES, A2PRigSettings)

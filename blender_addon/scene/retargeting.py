@@ -69,14 +69,17 @@ def motion_of(armature: bpy.types.Object, fps: float, map_file: Path | None = No
 
 
 def choose_map(
-    rig: Rig, name: str, map_file: Path | None = None
+    rig: Rig, name: str, given: BoneMap | Path | None = None
 ) -> tuple[BoneMap, float, tuple[str, ...], tuple[str, ...]]:
     """The map of a rig, how sure it is, the slots that are missing, and what to tell the user.
 
-    A map file of the user's is taken as it is; otherwise the rig must be a humanoid. Raises A2PError.
+    given: a map of the user's, or its file, which is taken as it is; otherwise the rig must be a humanoid.
+    Raises A2PError.
     """
-    if map_file is not None:
-        return _as_mapped(rig, name, read_map(map_file)), 1.0, (), ()
+    if isinstance(given, BoneMap):
+        return given, 1.0, (), ()
+    if given is not None:
+        return _as_mapped(rig, name, read_map(given)), 1.0, (), ()
     found = detect(rig, user_maps())
     if not found.humanoid:
         reasons = " ".join(found.reasons[1:] or found.reasons)
@@ -105,17 +108,17 @@ def retarget_onto(
     name: str,
     scene: bpy.types.Scene,
     options: RetargetOptions | None = None,
-    map_file: Path | None = None,
+    given_map: BoneMap | Path | None = None,
     first_frame: int = 1,
 ) -> Retargeted:
     """Copies `source` to a new Action called `name`, which the armature then plays, at the scene's rate.
 
-    The rig's transforms, constraints, modes and other Actions stay; `restore` undoes it. Raises A2PError
-    before anything is changed.
+    given_map: see `choose_map`. The rig's transforms, constraints, modes and other Actions stay; `restore`
+    undoes it. Raises A2PError before anything is changed.
     """
     _require_editable(armature)
     rig = rigs.describe(armature)
-    bone_map, confidence, missing, notes = choose_map(rig, armature.name, map_file)
+    bone_map, confidence, missing, notes = choose_map(rig, armature.name, given_map)
     source = resampled(source, units.frame_rate(scene))
     motion = retarget(source, rig, bone_map, options)
     touched, switches = _touched(rig, motion), rigs.fk_switches(armature)

@@ -1,0 +1,84 @@
+"""The map editor: joints, the bones that are them, and what is corrected about each one's copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..properties.bone_map import A2PJoint
+from .layout import Sidebar, form, hint
+
+_ROOMY = 380
+"""Width of the sidebar, at an interface scale of 1, from which on the list shows corrections in figures."""
+
+
+class A2P_UL_joints(bpy.types.UIList):
+    """Joints of a humanoid, the bones that are them, and whether their copy is corrected."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: A2PJoint,
+        icon: int,
+        active_data: Any,
+        active_property: str,
+        index: int,
+        flag: int,
+    ) -> None:
+        roomy = context.region.width / context.preferences.system.ui_scale >= _ROOMY
+        split = layout.split(factor=0.3 if roomy else 0.42)
+        split.label(text=item.label)
+        row = split.row(align=True)
+        row.prop(item, "bones", text="", emboss=False)
+        if roomy:
+            cell = row.row()
+            cell.ui_units_x = 6
+            cell.label(text=_in_figures(item))
+        else:
+            row.label(text="", icon="BLANK1" if item.correction.is_plain else "MODIFIER")
+
+
+class A2P_PT_map(Sidebar, bpy.types.Panel):
+    bl_label = "Map"
+    bl_parent_id = "A2P_PT_rig"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.a2p.rig, self.layout
+        if settings.shows(settings.target):
+            layout.template_list("A2P_UL_joints", "", settings, "joints", settings, "joint", rows=6)
+            if settings.chosen_joint is not None:
+                _draw_joint(layout.box(), settings.chosen_joint)
+        else:
+            hint(layout, "Detect the rig, or load a map")
+        row = layout.row(align=True)
+        row.operator("a2p.detect_rig", text="Detect", icon="VIEWZOOM")
+        row.operator("a2p.load_map", text="Load", icon="IMPORT")
+        row.operator("a2p.save_edited_map", text="Save", icon="EXPORT")
+
+
+def _draw_joint(layout: bpy.types.UILayout, joint: A2PJoint) -> None:
+    """What is said of one joint, to edit."""
+    row = layout.row(align=True)
+    row.label(text=joint.label, icon="BONE_DATA")
+    row.operator("a2p.clear_correction", text="", icon="LOOP_BACK", emboss=False)
+    column = form(layout)
+    column.prop(joint, "bones")
+    column.prop(joint, "offset")
+    column.prop(joint, "influence", slider=True)
+
+
+def _in_figures(joint: A2PJoint) -> str:
+    correction = joint.correction
+    parts = []
+    if any(correction.offset):
+        parts.append(" ".join(f"{angle:g}°" for angle in correction.offset))
+    if correction.influence != 1.0:
+        parts.append(f"{correction.influence:.0%}")
+    return ", ".join(parts)
+
+
+CLASSES = (A2P_UL_joints, A2P_PT_map)
