@@ -82,11 +82,15 @@ def _assets(config: AvatarConfig, generator: torch.Generator) -> AvatarAssets:
 
 def _seams(size: int, generator: torch.Generator) -> Seams:
     count = int(_SEAM_SHARE * size * size)
-
-    def texels(some: int) -> Tensor:
-        return torch.randint(size, (some, 2), generator=generator)
-
+    # Each texel is copied to once, as in a real atlas: of several copies any might be the last.
+    copied, source, blended = (
+        _texels(torch.randperm(size * size, generator=generator)[:count], size) for _ in range(3)
+    )
     weights = torch.zeros(size, size)
-    i, j = texels(count).T
-    weights[i, j] = torch.rand(count, generator=generator)
-    return Seams(texels(count), texels(count), torch.rand(size, size, 2, generator=generator), weights)
+    weights[tuple(blended.T)] = torch.rand(count, generator=generator)
+    return Seams(copied, source, torch.rand(size, size, 2, generator=generator), weights)
+
+
+def _texels(numbers: Tensor, size: int) -> Tensor:
+    """(N, 2) row and column of texels (N,) numbered row by row."""
+    return torch.stack([numbers // size, numbers % size], dim=1)
