@@ -11,6 +11,7 @@ ensure_importable()
 import bpy  # noqa: E402 - what follows may be in the add-on's own vendor folder
 
 from . import backend, jobs, operators, panels, preferences, properties, waveform  # noqa: E402
+from .services import recording  # noqa: E402
 
 CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
 
@@ -26,6 +27,7 @@ def register() -> None:
 def unregister() -> None:
     """Take everything away again, whatever is under way; also when Blender quits, as a Python module too."""
     atexit.unregister(unregister)
+    recording.finish()  # kept: speech does not return
     jobs.shut_down()
     backend.stop()
     waveform.shut_down()

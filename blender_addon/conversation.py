@@ -57,12 +57,12 @@ class Line:
         while True:
             if self._hung_up.is_set():
                 raise Cancelled  # closing the client cancels what is still open
-            if self._cancelled.is_set() and not told:
-                job.cancel()
-                told = True
             if not told_to_finish and finished():
                 job.finish()
                 told_to_finish = True
+            if self._cancelled.is_set() and not told:
+                job.cancel()
+                told = True
             try:
                 return job.wait(_LISTEN, self._hear)
             except ClientTimeoutError:

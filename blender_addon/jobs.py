@@ -1,9 +1,9 @@
 """The one place where running jobs meet Blender's main loop.
 
 A job is a generator. It yields whenever it would have to wait, a Progress when there is news, and returns the
-name of the undo step that it made, or None if the scene is as it was. Jobs run one after another. In a window
-a timer advances the first one between what the user does; in background mode, where timers do not fire, the
-same generator runs to its end at once.
+name of the undo step that it made, or None if the scene is as it was; or Done, which says more. Jobs run one
+after another. In a window a timer advances the first one between what the user does; in background mode,
+where timers do not fire, the same generator runs to its end at once.
 
 Between two steps a job holds no reference to Blender data: undo and loading a file would leave it dangling.
 The scene is looked up when there is something to put there.
@@ -25,7 +25,16 @@ from kinematics.errors import A2PError
 
 from . import compat
 
-Steps: TypeAlias = "Generator[Progress | None, None, str | None]"
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended. undo_step: its name, None if the scene is as it was. message: one sentence."""
+
+    undo_step: str | None
+    message: str
+
+
+Steps: TypeAlias = "Generator[Progress | None, None, str | Done | None]"
 
 INTERVAL = 0.05
 """Seconds between two looks at a running job."""
@@ -202,9 +211,10 @@ def _advance(job: Running, cancelling: bool = False) -> bool:
         job.longest_step = max(job.longest_step, time.monotonic() - began)
         return True
     except StopIteration as end:
-        if end.value is not None:
-            bpy.ops.ed.undo_push(message=end.value)
-        _end(job, Outcome(f"{job.label}: done.", longest_step=job.longest_step))
+        done = end.value if isinstance(end.value, Done) else Done(end.value, f"{job.label}: done.")
+        if done.undo_step is not None:
+            bpy.ops.ed.undo_push(message=done.undo_step)
+        _end(job, Outcome(done.message, longest_step=job.longest_step))
     except A2PError as error:
         _end(job, Outcome(str(error), failed=True))
     except Cancelled:

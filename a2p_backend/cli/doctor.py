@@ -112,6 +112,18 @@ def _helpers() -> Iterator[Finding]:
         yield Finding("espeak-ng", espeak)
 
 
+def _microphone() -> Iterator[Finding]:
+    try:
+        from a2p_backend.audio.microphone import MicrophoneError, SystemMicrophone
+    except (ImportError, OSError) as error:  # without torch, which is told in its own line
+        yield Finding("microphone", f"unknown ({error})")
+        return
+    try:
+        yield Finding("microphone", SystemMicrophone().name())
+    except MicrophoneError as error:
+        yield Finding("microphone", error.problem, error.remedy)
+
+
 def _default_actor() -> Iterator[Finding]:
     try:
         from a2p_backend.actors.manifest import ActorManifest
@@ -166,6 +178,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _torch,
     _rasterisers,
     _helpers,
+    _microphone,
     _default_actor,
     _loopback,
     _backend,

@@ -16,8 +16,6 @@ from rich.progress import Progress as Bars
 from a2p_backend.cli.console import check_writable, console, done, loading
 from a2p_backend.wire.progress import RECORDING_UNITS_A_SECOND, OnProgress, Progress
 from a2p_backend.wire.settings import MAX_RECORDING_SECONDS
-from kinematics.errors import A2PError
-from kinematics.files import atomic_write
 
 
 def record(
@@ -28,20 +26,15 @@ def record(
 ) -> None:
     """Record the microphone; Ctrl-C stops and keeps."""
     check_writable(out)
-    if out.exists():
-        raise A2PError(f"{out} exists already: name another file, as a recording cannot be made again.")
     with loading("Opening the microphone"):
         from a2p_backend.audio import microphone
 
     with _until_interrupted() as stopped, _meter() as show:
-        try:
-            with atomic_write(out) as file:
-                length = microphone.record(
-                    microphone.SystemMicrophone(), file, show, lambda: False, stopped.is_set, seconds
-                )
-        except OSError as error:
-            raise A2PError(f"Cannot write {out}: {error.strerror or error}.") from error
-    done(out, f"{length:.1f} s recorded.", f"Perform it: a2p generate {out} -o take.npz")
+        length = microphone.record(
+            microphone.SystemMicrophone(), out, show, lambda: False, stopped.is_set, seconds
+        )
+    limit = ", up to the limit" if length >= seconds else ""
+    done(out, f"{length:.1f} s recorded{limit}.", f"Perform it: a2p generate {out} -o take.npz")
 
 
 @contextmanager

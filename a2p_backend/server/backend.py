@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 import threading
 from functools import lru_cache
@@ -91,11 +90,14 @@ class Backend:
             return path.read_bytes()
 
     def record(
-        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
-    ) -> bytes:
-        file = io.BytesIO()
-        record(self._microphone, file, on_progress, cancelled, finished, seconds)
-        return file.getvalue()
+        self,
+        path: Path,
+        seconds: float,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+        finished: IsFinished,
+    ) -> float:
+        return record(self._microphone, path, on_progress, cancelled, finished, seconds)
 
     def write_plate(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,12 @@ def _record(service: Service, request: Message) -> Work:
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not is_number or not 0 < seconds <= MAX_RECORDING_SECONDS:
         raise ProtocolError(f"A recording may last up to {MAX_RECORDING_SECONDS} seconds.")
+    path = Path(str(request.fields.get("path", "")))
+    if not path.is_absolute() or path.suffix.lower() != ".wav":
+        raise ProtocolError(f"{path} is no place for a recording: name a .wav file by its whole path.")
 
     def work(on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished) -> Reply:
-        recording = service.record(float(seconds), on_progress, cancelled, finished)
-        return Reply(arrays={"recording": np.frombuffer(recording, np.uint8)})
+        return Reply({"seconds": service.record(path, float(seconds), on_progress, cancelled, finished)})
 
     return work
 

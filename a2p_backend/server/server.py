@@ -130,6 +130,7 @@ class Server:
     ) -> None:
         for _, task in list(self._tasks.values()):
             self._send(task.client, error_message("The backend was stopped.", task.request_id))
+            task.finished.set()  # a recording is kept; others take no notice
         self._tasks.clear()
         for lane in lanes:
             lane.stop()
@@ -265,12 +266,16 @@ class Server:
                 self._undelivered.append((since, task, frames))
 
     def _forget(self, client: bytes) -> None:
-        """Cancel what a client that is gone had asked for."""
+        """Cancel what a client that is gone had asked for; finish its recording, since speech does not return."""
         for request_id, (lane, task) in list(self._tasks.items()):
             if task.client == client:
                 del self._tasks[request_id]
-                lane.cancel(task)
-                log.info("cancelled a job: its client is gone")
+                if lane is self._recordings:
+                    task.finished.set()
+                    log.info("finished a recording: its client is gone")
+                else:
+                    lane.cancel(task)
+                    log.info("cancelled a job: its client is gone")
 
 
 def _take(socket: zmq.Socket[bytes]) -> list[list[bytes]]:

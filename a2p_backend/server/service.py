@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from a2p_backend.wire.client import ActorInfo, BackendInfo
@@ -51,7 +52,15 @@ class Service(Protocol):
         ...
 
     def record(
-        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
-    ) -> bytes:
-        """A WAV file's content: what the microphone hears until `finished()`, at most `seconds`."""
+        self,
+        path: Path,
+        seconds: float,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+        finished: IsFinished,
+    ) -> float:
+        """Write what the microphone hears to a new WAV file until `finished()`, at most `seconds`; its seconds.
+
+        `finished()` comes before `cancelled()`: what is to be kept is kept.
+        """
         ...

@@ -275,12 +275,16 @@ class Client:
         fields = {"performance": performance.header(), "clip_name": clip_name, "settings": settings.to_dict()}
         return self._ask(Kind.RENDER_PLATE, fields, arrays, read_result=_read_plate)
 
-    def record(self, seconds: float = MAX_RECORDING_SECONDS) -> Job[bytes]:
-        """Record the backend's microphone until `Job.finish`, at most `seconds`; the content of a WAV file.
+    def record(self, path: Path, seconds: float = MAX_RECORDING_SECONDS) -> Job[float]:
+        """Have the backend write what its microphone hears to a new WAV file, until `Job.finish`, at most
+        `seconds`; the result is its length in seconds.
 
-        The progress tells seconds in tenths, and the level.
+        The file is whole when it has its name; see `a2p_backend.audio.unfinished` for what it is until then.
+        Once this client is gone, the recording is finished and kept. The progress tells seconds in tenths,
+        and the level.
         """
-        return self._ask(Kind.RECORD, {"seconds": seconds}, read_result=_read_recording)
+        fields = {"path": str(path.absolute()), "seconds": seconds}
+        return self._ask(Kind.RECORD, fields, read_result=_read_recording)
 
     def _ask(
         self,
@@ -435,5 +439,5 @@ def _read_plate(message: Message) -> bytes:
     return message.arrays["video"].tobytes()
 
 
-def _read_recording(message: Message) -> bytes:
-    return message.arrays["recording"].tobytes()
+def _read_recording(message: Message) -> float:
+    return float(message.fields["seconds"])

@@ -1,6 +1,6 @@
 """Recordings: have the backend make one, and make it the clip.
 
-One at a time: a microphone hears for one only.
+One at a time: a microphone hears for one only. The backend writes the file, which is on this machine too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import bpy
 from a2p_backend.wire.client import Client
 from a2p_backend.wire.progress import RECORDING_UNITS_A_SECOND
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
 
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking
@@ -59,28 +58,29 @@ def recording(target: Path, seconds: float) -> jobs.Steps:
     global _finish
     finished = threading.Event()
 
-    def talk(line: Line, client: Client) -> Path:
-        sound = line.follow(client.record(seconds), finished.is_set)
-        return _write(target, sound)
+    def talk(line: Line, client: Client) -> tuple[Path, float]:
+        path = _place(target)
+        return path, line.follow(client.record(path, seconds), finished.is_set)
 
     _finish = finished
     try:
         yield from backend.reaching()
-        path = yield from talking(preferences.endpoint_path(), talk)
+        path, length = yield from talking(preferences.endpoint_path(), talk)
     finally:
         _finish = None
     yield from jobs.until_undoable()
     settings = bpy.context.scene.a2p.clip
     settings.source, settings.clip = "file", str(path)
-    return "A2P Record"
+    if length < seconds:
+        return "A2P Record"
+    return jobs.Done("A2P Record", f"{path.name} has reached its limit, {seconds:g} s: it ended there.")
 
 
-def _write(target: Path, sound: bytes) -> Path:
+def _place(target: Path) -> Path:
+    """The file to write, in a folder that exists. Raises A2PError."""
     path = target if target.suffix.lower() == ".wav" else _new_name(target)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(sound)
     except OSError as error:
         raise A2PError(f"Cannot write the recording {path}: {error.strerror or error}.") from error
     return path

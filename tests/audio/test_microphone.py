@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import builtins
-import io
 import itertools
+import subprocess
 import sys
+import wave
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from a2p_backend.audio.microphone import (
     record,
 )
 from a2p_backend.wire.progress import Cancelled, Progress
+from kinematics.errors import A2PError
 
 BLOCK = SAMPLE_RATE // 20
 
@@ -52,37 +55,106 @@ def after(looks: int) -> Any:
     return lambda: next(seen) >= looks
 
 
-def test_it_stops_and_keeps_when_told() -> None:
-    microphone, file, news = FakeMicrophone(itertools.repeat(voice())), io.BytesIO(), list[Progress]()
-    assert record(microphone, file, news.append, never, after(10)) == pytest.approx(0.5)
+@pytest.fixture
+def said(tmp_path: Path) -> Path:
+    return tmp_path / "said.wav"
+
+
+def test_it_stops_and_keeps_when_told(said: Path) -> None:
+    microphone, news = FakeMicrophone(itertools.repeat(voice())), list[Progress]()
+    assert record(microphone, said, news.append, never, after(10)) == pytest.approx(0.5)
     assert not microphone.open
-    file.seek(0)
-    samples, rate = soundfile.read(file)
+    samples, rate = soundfile.read(said)
     assert (rate, samples.shape) == (48000, (24000,))
     np.testing.assert_allclose(samples, 0.5, atol=1e-4)
     assert (news[-1].done, news[-1].total) == (5, 6000)
     assert news[-1].level == pytest.approx(0.9, abs=1e-3)
 
 
-def test_it_ends_at_the_limit_to_the_sample() -> None:
-    file = io.BytesIO()
-    assert record(FakeMicrophone(itertools.repeat(voice())), file, print, never, never, 0.12) == 0.12
-    file.seek(0)
-    assert soundfile.info(file).frames == 5760
+def test_it_ends_at_the_limit_to_the_sample(said: Path) -> None:
+    assert record(FakeMicrophone(itertools.repeat(voice())), said, print, never, never, 0.12) == 0.12
+    assert soundfile.info(said).frames == 5760
 
 
-def test_a_microphone_that_goes_away_ends_the_recording_and_what_it_heard_is_kept() -> None:
-    assert record(FakeMicrophone([voice()] * 4), io.BytesIO(), print, never, never) == pytest.approx(0.2)
+def test_a_microphone_that_goes_away_ends_the_recording_and_what_it_heard_is_kept(said: Path) -> None:
+    assert record(FakeMicrophone([voice()] * 4), said, print, never, never) == pytest.approx(0.2)
+    assert soundfile.info(said).frames == 4 * BLOCK
 
 
-def test_a_microphone_that_gives_nothing_is_reported() -> None:
+def test_what_was_said_plays_at_every_moment_and_is_called_unfinished(said: Path) -> None:
+    unfinished = said.with_name("said (unfinished).wav")
+    lengths = []
+
+    def look() -> bool:
+        lengths.append(soundfile.info(unfinished).frames if lengths else 0)
+        return len(lengths) > 3
+
+    record(FakeMicrophone(itertools.repeat(voice())), said, print, never, look)
+    assert lengths[:4] == [0, BLOCK, 2 * BLOCK, 3 * BLOCK]
+    assert list(said.parent.iterdir()) == [said]
+
+
+DIES = """
+import itertools, os, sys
+from contextlib import contextmanager
+from pathlib import Path
+import numpy as np
+from a2p_backend.audio.microphone import record
+
+class Microphone:
+    @contextmanager
+    def listen(self):
+        yield lambda timeout: np.full(480, 0.5, np.float32)
+
+seen = itertools.count()
+record(Microphone(), Path(sys.argv[1]), print, lambda: False, lambda: next(seen) == 100 and os._exit(9))
+"""
+
+
+def test_what_was_said_outlives_the_process(said: Path) -> None:
+    left_over = said.with_name("said (unfinished).wav")
+    left_over.write_bytes(b"of a crash before")
+    command = [sys.executable, "-c", DIES, str(said)]
+    ended = subprocess.run(command, timeout=120, capture_output=True, check=False)
+    assert ended.returncode == 9, ended.stderr
+    with wave.open(str(said.with_name("said (unfinished 2).wav"))) as wav:
+        assert wav.getnframes() == 48000
+    assert left_over.read_bytes() == b"of a crash before"
+    assert not said.exists()
+
+
+def test_a_full_disk_is_told_and_what_was_said_is_kept(said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, blocks = wave.Wave_write.writeframes, itertools.count()
+
+    def until_full(wav: wave.Wave_write, data: bytes) -> None:
+        if next(blocks) == 2:
+            raise OSError(28, "No space left on device")
+        write(wav, data)
+
+    monkeypatch.setattr(wave.Wave_write, "writeframes", until_full)
+    with pytest.raises(A2PError, match=r"No space left on device; .*is in .*said \(unfinished\)\.wav"):
+        record(FakeMicrophone(itertools.repeat(voice())), said, print, never, never)
+    assert soundfile.info(said.with_name("said (unfinished).wav")).frames == 2 * BLOCK
+
+
+def test_a_recording_is_not_made_over_another_or_nowhere(said: Path) -> None:
+    said.write_bytes(b"the last take")
+    for path, problem in ((said, "exists already"), (said / "said.wav", "Cannot write")):
+        with pytest.raises(A2PError, match=problem):
+            record(FakeMicrophone([voice()]), path, print, never, never)
+    assert said.read_bytes() == b"the last take"
+
+
+def test_a_microphone_that_gives_nothing_is_reported_and_leaves_nothing(said: Path) -> None:
     with pytest.raises(MicrophoneError, match="gave no sound"):
-        record(FakeMicrophone([]), io.BytesIO(), print, never, never)
+        record(FakeMicrophone([]), said, print, never, never)
+    assert not list(said.parent.iterdir())
 
 
-def test_cancelling_keeps_nothing() -> None:
+def test_cancelling_keeps_nothing(said: Path) -> None:
     with pytest.raises(Cancelled):
-        record(FakeMicrophone(itertools.repeat(voice())), io.BytesIO(), print, after(3), never)
+        record(FakeMicrophone(itertools.repeat(voice())), said, print, after(3), never)
+    assert not list(said.parent.iterdir())
 
 
 def test_the_level_is_even_in_decibels() -> None:
@@ -126,6 +198,14 @@ class FakeSounddevice:
         self.callback = callback
         return self
 
+    def check_input_settings(self, *, samplerate: int, channels: int, dtype: str) -> None:
+        if self.broken:
+            raise self.PortAudioError("Error querying device -1")
+
+    def query_devices(self, *, kind: str) -> dict[str, object]:
+        assert kind == "input"
+        return {"name": "Desk microphone"}
+
     def start(self) -> None:
         buffer = np.zeros((4, 1), np.float32)
         for value in (0.25, 0.5):
@@ -143,9 +223,12 @@ def test_the_systems_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [block[0] for block in (read(0.01), read(0.01))] == [0.25, 0.5]
         assert read(0.01) is None
     assert library.closed
+    assert SystemMicrophone().name() == "Desk microphone"
 
 
 def test_without_a_device_the_user_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSounddevice(broken=True))
     with pytest.raises(MicrophoneError, match="connect one"), SystemMicrophone().listen():
         pass
+    with pytest.raises(MicrophoneError, match="connect one"):
+        SystemMicrophone().name()

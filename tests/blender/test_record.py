@@ -9,6 +9,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+import blender_addon  # noqa: E402
+from a2p_backend.wire.progress import Cancelled  # noqa: E402
 from blender_addon import jobs  # noqa: E402
 from blender_addon.services import recording  # noqa: E402
 from kinematics.errors import A2PError  # noqa: E402
@@ -39,8 +41,26 @@ def test_a_recording_becomes_the_clip(tmp_path: Path) -> None:
         path = tmp_path / "a2p clips" / f"Recording {number}.wav"
         assert (settings.source, settings.clip) == ("file", str(path))
         assert length(path) == pytest.approx(seconds)
+        assert jobs.outcome().message.startswith(f"{path.name} has reached its limit, {seconds} s")
     assert jobs.running() is None
     assert not recording.under_way()
+
+
+def test_quitting_keeps_what_was_said(
+    tmp_path: Path, server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    target, deadline = tmp_path / "said.wav", time.monotonic() + DEADLINE
+    recording.start(target, 600.0)
+    while not server.began.acquire(blocking=False):
+        assert time.monotonic() < deadline
+        jobs._tick()
+        time.sleep(0.01)
+    blender_addon.unregister()
+    while not target.is_file():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    blender_addon.register()
 
 
 def test_a_recording_is_stopped_and_kept(tmp_path: Path) -> None:
@@ -65,8 +85,15 @@ def test_a_cancelled_recording_leaves_nothing(tmp_path: Path, server: FakeServic
     while not server.began.acquire(blocking=False):
         next(steps)
         time.sleep(0.01)
-    steps.close()
-    assert not (tmp_path / "clips").exists()
+
+    def cancel() -> None:
+        steps.throw(Cancelled())
+        for _ in steps:
+            time.sleep(0.01)
+
+    with pytest.raises(Cancelled):
+        cancel()
+    assert not list((tmp_path / "clips").iterdir())
     assert bpy.context.scene.a2p.clip.clip == ""
     assert not recording.under_way()
 

@@ -72,10 +72,10 @@ def test_a_recording_is_not_overwritten(tmp_path: Path) -> None:
 def test_without_a_microphone_no_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def nothing(self: FakeMicrophone) -> Iterator[microphone.Read]:
-        raise microphone.MicrophoneError("No microphone can be opened.")
+        raise microphone.MicrophoneError("No microphone can be opened", "connect one")
         yield
 
     monkeypatch.setattr(FakeMicrophone, "listen", nothing)
     result = run(tmp_path / "clip.wav")
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "No microphone can be opened." in result.stderr
+    assert "No microphone can be opened: connect one." in result.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 import wave
@@ -90,8 +89,13 @@ class FakeService:
         return f"{performance.frame_count} {settings.width} {clip!r} {clip_name}".encode()
 
     def record(
-        self, seconds: float, on_progress: OnProgress, cancelled: IsCancelled, finished: IsFinished
-    ) -> bytes:
+        self,
+        path: Path,
+        seconds: float,
+        on_progress: OnProgress,
+        cancelled: IsCancelled,
+        finished: IsFinished,
+    ) -> float:
         """Half-loud until it is to stop; a tenth of a second for each look."""
         self.began.release()
         tenths = 0
@@ -100,13 +104,12 @@ class FakeService:
             tenths += 1
             on_progress(Progress("recording", tenths, round(10 * seconds), 0.5))
             time.sleep(0.001)
-        file = io.BytesIO()
-        with wave.open(file, "wb") as wav:
+        with wave.open(str(path), "wb") as wav:
             wav.setnchannels(1)
             wav.setsampwidth(2)
             wav.setframerate(48000)
             wav.writeframes(np.full(4800 * tenths, 16384, "<i2").tobytes())
-        return file.getvalue()
+        return tenths / 10
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import threading
 import time
@@ -301,15 +300,15 @@ def test_client_leaves_no_thread_and_stays_in_its_own(client: Client) -> None:
     client.close()
 
 
-def test_a_recording_is_stopped_and_kept_while_a_job_runs(path: Path) -> None:
+def test_a_recording_is_stopped_and_kept_while_a_job_runs(path: Path, tmp_path: Path) -> None:
     service = FakeService(slow=True)
     with serving(service, path), Client.connect(path, timeout=DEADLINE) as client:
         job = client.generate(b"RIFF", "a.wav", SETTINGS)
         assert service.began.acquire(timeout=DEADLINE)
-        recording = client.record()
+        recording = client.record(tmp_path / "said.wav")
         assert service.began.acquire(timeout=DEADLINE)
         with pytest.raises(BackendError, match="records already"):
-            client.record().wait(DEADLINE)
+            client.record(tmp_path / "more.wav").wait(DEADLINE)
         seen: list[Progress] = []
         until(
             lambda: any(isinstance(event, Progress) and not seen.append(event) for event in recording.poll())
@@ -317,35 +316,59 @@ def test_a_recording_is_stopped_and_kept_while_a_job_runs(path: Path) -> None:
         assert (seen[0].stage, seen[0].total, seen[0].level) == ("recording", 6000, 0.5)
         job.finish()  # means nothing to a job that is no recording
         recording.finish()
-        with wave.open(io.BytesIO(recording.wait(DEADLINE)), "rb") as wav:
-            assert (wav.getframerate(), wav.getnchannels()) == (48000, 1)
-            assert 0 < wav.getnframes() < 600 * 48000
+        assert 0 < recording.wait(DEADLINE) < 600
+        assert (tmp_path / "said.wav").is_file()
+        assert not (tmp_path / "more.wav").exists()
         assert not job.done
         job.cancel()
         with pytest.raises(Cancelled):
             job.wait(DEADLINE)
 
 
-def test_a_cancelled_recording_keeps_nothing(client: Client) -> None:
-    recording = client.record()
+def test_a_cancelled_recording_keeps_nothing(client: Client, tmp_path: Path) -> None:
+    recording = client.record(tmp_path / "said.wav")
     recording.cancel()
     with pytest.raises(Cancelled):
         recording.wait(DEADLINE)
+    assert not (tmp_path / "said.wav").exists()
+
+
+@pytest.mark.parametrize("who", ["the client goes", "the backend is stopped"])
+def test_speech_outlives_what_recorded_it(who: str, service: FakeService, path: Path, tmp_path: Path) -> None:
+    said = tmp_path / "said.wav"
+    with serving(service, path) as (server, _):
+        with Client.connect(path, timeout=DEADLINE) as client:
+            client.record(said)
+            assert service.began.acquire(timeout=DEADLINE)
+            if who == "the backend is stopped":
+                server.stop()
+                until(said.exists)
+        until(said.exists)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 601, True, "long", None])
-def test_a_recording_has_a_limit(client: Client, seconds: object) -> None:
+def test_a_recording_has_a_limit(client: Client, seconds: object, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="up to 600 seconds"):
-        client.record(seconds).wait(DEADLINE)
+        client.record(tmp_path / "said.wav", seconds).wait(DEADLINE)
 
 
-def test_a_recording_of_a_given_length_ends_by_itself(client: Client) -> None:
-    with wave.open(io.BytesIO(client.record(0.3).wait(DEADLINE)), "rb") as wav:
+@pytest.mark.parametrize("place", ["said.wav", "/etc/passwd", "", None, 7])
+def test_a_recording_goes_into_a_wav_file_named_by_its_whole_path(client: Client, place: object) -> None:
+    request = client._ask(Kind.RECORD, {"path": place, "seconds": 1}, read_result=lambda message: None)
+    with pytest.raises(BackendError, match="no place for a recording"):
+        request.wait(DEADLINE)
+
+
+def test_a_recording_of_a_given_length_ends_by_itself(client: Client, tmp_path: Path) -> None:
+    assert client.record(tmp_path / "said.wav", 0.3).wait(DEADLINE) == pytest.approx(0.3)
+    with wave.open(str(tmp_path / "said.wav"), "rb") as wav:
         assert wav.getnframes() == 3 * 4800
 
 
-def test_another_client_cannot_stop_a_recording(client: Client, service: FakeService, path: Path) -> None:
-    recording = client.record()
+def test_another_client_cannot_stop_a_recording(
+    client: Client, service: FakeService, path: Path, tmp_path: Path
+) -> None:
+    recording = client.record(tmp_path / "said.wav")
     assert service.began.acquire(timeout=DEADLINE)
     with Client.connect(path, timeout=DEADLINE) as other:
         other._send(Message(Kind.FINISH, {"job": recording._id}))
