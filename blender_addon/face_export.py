@@ -1,8 +1,9 @@
-"""A take's head as an Alembic file, without a window:
+"""A moving head as an Alembic file, without a window:
 
-    python -m blender_addon.face_export TAKE.npz HEAD.abc [--in-place]
+    python -m blender_addon.face_export HEAD.npz HEAD.pc2 HEAD.abc [--fps 30]
 
-Runs in any Python that has bpy.
+HEAD.npz holds the mesh: `vertices` (V, 3), `faces` (F, 3), `uvs` (U, 2), v up, and `uv_faces` (F, 3). HEAD.pc2
+has its vertices in every frame. Both are metres in Blender's axes, Z up. Runs in any Python that has bpy.
 """
 
 from __future__ import annotations
@@ -13,68 +14,76 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+import numpy as np
 
-from a2p_backend.wire.performance import load_take
-from kinematics.armature import bone_motion, bone_rest
-from kinematics.body import load_default_body
 from kinematics.errors import A2PError
-from kinematics.face_mesh import load_default_face_mesh
 from kinematics.files import whole_file
-from kinematics.stage import place_on_stage
-
-from . import compat
-from .scene import face_mesh, keyframes
-from .scene.armature import build_armature
+from kinematics.point_cache import read_point_cache_size
 
 EXIT_USER_ERROR = 2
+_ARRAYS = ("vertices", "faces", "uvs", "uv_faces")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m blender_addon.face_export", description=__doc__)
-    parser.add_argument("take", type=Path)
+    parser.add_argument("mesh", type=Path)
+    parser.add_argument("cache", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--in-place", action="store_true")
+    parser.add_argument("--fps", type=int, default=30)
     options = parser.parse_args(arguments)
     try:
-        export_alembic(options.take, options.out, options.in_place)
+        export_alembic(options.mesh, options.cache, options.out, options.fps)
     except (A2PError, RuntimeError, OSError) as error:
         print(f"error: {str(error).removeprefix('Error: ').strip()}", file=sys.stderr)
         return EXIT_USER_ERROR
     return 0
 
 
-def export_alembic(take: Path, out: Path, in_place: bool) -> None:
-    """Write the head of a take to an .abc file, which appears whole or not at all."""
-    performance = load_take(take)
+def export_alembic(mesh: Path, cache: Path, out: Path, fps: int) -> None:
+    """Write a mesh that moves as its point cache says to an .abc file, which appears whole or not at all.
+
+    Raises A2PError where the files cannot be read or do not fit each other.
+    """
+    frames, points = read_point_cache_size(cache)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = performance.fps, 1.0
-    scene.frame_start, scene.frame_end = 1, performance.frame_count
-    head = face_mesh.build_face_mesh(load_default_face_mesh(), "head")
+    scene.render.fps, scene.render.fps_base = fps, 1.0
+    scene.frame_start, scene.frame_end = 1, frames
+    head = _object(mesh)
+    if len(head.data.vertices) != points:
+        raise A2PError(f"{cache} moves {points} vertices, the mesh has {len(head.data.vertices)}.")
     scene.collection.objects.link(head)
-    face_mesh.key_expressions(head, performance.face, 1, "head")
-    if not in_place:
-        body = load_default_body()
-        rig = build_armature(bone_rest(body), "rig")
-        scene.collection.objects.link(rig)
-        action = bpy.data.actions.new("body")
-        with compat.curves_of(action, rig) as curves:
-            keyframes.key_bones(curves, bone_motion(body, place_on_stage(body, performance.pose)), 1)
-        face_mesh.follow_head(head, rig)
-    for item in scene.objects:
-        item.select_set(item == head)
+    mover = head.modifiers.new("cache", "MESH_CACHE")
+    mover.cache_format, mover.filepath = "PC2", str(cache.resolve())
+    mover.interpolation, mover.frame_start = "NONE", 1.0
+    mover.forward_axis, mover.up_axis = "POS_Y", "POS_Z"
+    head.select_set(True)
     with whole_file(out) as partial:
         bpy.ops.wm.alembic_export(
             filepath=str(partial.resolve()),
             start=1,
-            end=performance.frame_count,
+            end=frames,
             selected=True,
             flatten=True,
             uvs=True,
             normals=True,
             as_background_job=False,
         )
+
+
+def _object(path: Path) -> bpy.types.Object:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+    except (OSError, KeyError, ValueError) as error:
+        raise A2PError(f"The head's mesh {path} cannot be read ({error}).") from error
+    data = bpy.data.meshes.new("head")
+    data.from_pydata(arrays["vertices"].tolist(), [], arrays["faces"].tolist())
+    data.polygons.foreach_set("use_smooth", np.ones(len(arrays["faces"]), bool))
+    layer = data.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", arrays["uvs"][arrays["uv_faces"]].astype(np.float32).ravel())
+    return bpy.data.objects.new("head", data)
 
 
 if __name__ == "__main__":

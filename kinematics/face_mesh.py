@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.arrays import FloatArray, IntArray, constant
+from kinematics.body import Body
 from kinematics.errors import A2PError
+from kinematics.skinning import joint_matrices
 
 _FILE = Path(__file__).parent / "actors" / "default" / "head.npz"
 _MOST = 1.2
@@ -30,6 +32,8 @@ class FaceMesh:
     faces: (F, 3), counter-clockwise seen from outside. uvs: (U, 2), v up. uv_faces: (F, 3).
     names: of the E codes. moves: (E, V, 3) centimetres, each vertex's displacement at code 1.
     skin_vertices: how many of the vertices, the first ones, are skin; eyeballs, teeth and tongue follow.
+    joints: names of the J joints that carry it. weights: (V, J) how far each vertex follows each, summing to
+    1: the neck's edge bends as the body's does.
 
     Raises ValueError where the parts do not fit each other.
     """
@@ -41,15 +45,19 @@ class FaceMesh:
     names: tuple[str, ...]
     moves: FloatArray
     skin_vertices: int
+    joints: tuple[str, ...]
+    weights: FloatArray
 
     def __post_init__(self) -> None:
-        for name, dtype in (("vertices", np.float32), ("uvs", np.float32), ("moves", np.float32)):
-            object.__setattr__(self, name, constant(getattr(self, name), dtype))
+        for name in ("vertices", "uvs", "moves", "weights"):
+            object.__setattr__(self, name, constant(getattr(self, name), np.float32))
         for name in ("faces", "uv_faces"):
             object.__setattr__(self, name, constant(getattr(self, name), np.int32))
         count = len(self.vertices)
         if self.vertices.shape != (count, 3) or self.moves.shape != (len(self.names), count, 3):
             raise ValueError("each code must move each vertex of the head")
+        if self.weights.shape != (count, len(self.joints)):
+            raise ValueError("each vertex of the head must follow the joints")
         if self.faces.shape != self.uv_faces.shape or self.faces.max(initial=0) >= count:
             raise ValueError("the head's faces do not fit its vertices")
 
@@ -63,6 +71,15 @@ class FaceMesh:
         offsets = codes @ self.moves.reshape(len(self.names), -1)
         shaped: FloatArray = self.vertices + offsets.reshape(len(codes), -1, 3)
         return shaped
+
+    def posed(self, body: Body, pose: npt.ArrayLike, face: npt.ArrayLike) -> FloatArray:
+        """The same (T, V, 3), carried by the joints of poses (T, 104). KeyError for a skeleton without them."""
+        carriers = [body.skeleton.index(name) for name in self.joints]
+        moves = joint_matrices(body.global_states(pose), body.bind_states())[:, carriers].astype(np.float32)
+        blended = (self.weights @ moves.reshape(len(moves), len(carriers), 12)).reshape(len(moves), -1, 3, 4)
+        shaped = self.shaped(face)[..., None]
+        posed: FloatArray = (blended[..., :3] @ shaped)[..., 0] + blended[..., 3]
+        return posed
 
 
 @cache
@@ -83,6 +100,8 @@ def read_face_mesh(path: Path) -> FaceMesh:
                 names=tuple(map(str, arrays["names"])),
                 moves=arrays["moves"],
                 skin_vertices=int(arrays["skin_vertices"]),
+                joints=tuple(map(str, arrays["joints"])),
+                weights=arrays["weights"],
             )
     except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise FaceMeshError(

@@ -19,6 +19,8 @@ from kinematics.errors import A2PError
 FORMATS = (".pc2", ".mdd")
 _PC2_SIGNATURE = b"POINTCACHE2\0"
 _PC2_VERSION = 1
+_PC2_HEADER = 32
+"""Bytes before the frames."""
 
 
 class PointCacheError(A2PError):
@@ -69,7 +71,7 @@ def read_point_cache(path: str | Path) -> tuple[FloatArray, float | None]:
     try:
         if content.startswith(_PC2_SIGNATURE):
             _, _, points, _, _, count = struct.unpack_from("<12siiffi", content)
-            frames = np.frombuffer(content, "<f4", count * points * 3, 32)
+            frames = np.frombuffer(content, "<f4", count * points * 3, _PC2_HEADER)
             rate = None
         else:
             count, points = struct.unpack_from(">ii", content)
@@ -79,6 +81,22 @@ def read_point_cache(path: str | Path) -> tuple[FloatArray, float | None]:
     except (struct.error, ValueError) as error:
         raise PointCacheError(f"{path} is not a whole point cache: {error}.") from error
     return frames.reshape(count, points, 3).astype(np.float32), rate
+
+
+def read_point_cache_size(path: str | Path) -> tuple[int, int]:
+    """Frames and vertices of a .pc2 file. Raises PointCacheError where it is none, or is cut short."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            signature, _, points, _, _, frames = struct.unpack("<12siiffi", file.read(_PC2_HEADER))
+        whole = path.stat().st_size == _PC2_HEADER + frames * points * 12
+    except OSError as error:
+        raise PointCacheError(f"The point cache {path} cannot be read: {error.strerror}.") from error
+    except struct.error as error:
+        raise PointCacheError(f"{path} is not a whole point cache: {error}.") from error
+    if signature != _PC2_SIGNATURE or not whole:
+        raise PointCacheError(f"{path} is not a whole PC2 cache: write it again.")
+    return frames, points
 
 
 def write_obj(

@@ -1,9 +1,10 @@
-"""`a2p face`: the moving face itself, for programs that want geometry instead of pictures."""
+"""`a2p face`: the moving face itself, as geometry or as weights of shapes, instead of pictures."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -11,77 +12,122 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from a2p_backend.cli.console import check_writable, done
+from a2p_backend.avatar.head import FloatArray, Head, HeadSurface
+from a2p_backend.cli.console import StageBars, check_writable, done
 from a2p_backend.wire.performance import Performance, load_take
-from kinematics.body import load_default_body
+from a2p_backend.wire.progress import Progress
+from kinematics.armature import to_armature_space
 from kinematics.errors import A2PError
-from kinematics.face_mesh import FaceMesh, load_default_face_mesh
+from kinematics.face.live_link import write_live_link
 from kinematics.files import atomic_write
 from kinematics.point_cache import FORMATS, write_obj, write_point_cache
-from kinematics.skinning import joint_matrices
-from kinematics.stage import place_on_stage
 
 _METRES = 0.01
-_FRAMES_AT_ONCE = 60
 _EXPORT_SECONDS = 900
+_WEIGHTS = ".csv"
 
 
 def face(
     take: Annotated[Path, typer.Argument(help="The take, as `a2p generate` wrote it.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .pc2, .mdd or .abc (Alembic) file.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="A .pc2, .mdd or .abc (Alembic) file of geometry, or a .csv of ARKit's weights.",
+        ),
+    ],
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Keep the head still, so that only the face moves.")
     ] = False,
 ) -> None:
-    """Write the head's vertices in every frame: metres, Y up. A .pc2 or .mdd comes with the mesh, an .obj."""
+    """Write the head's vertices in every frame (metres, Y up), or the weights of ARKit's 52 shapes.
+
+    A .pc2 or .mdd comes with the mesh, an .obj. A .csv is as Live Link Face writes it.
+    """
     check_writable(out)
     kind = out.suffix.lower()
-    if kind not in (*FORMATS, ".abc"):
-        raise A2PError(f"Cannot write {out.name}: name a .pc2, .mdd or .abc file.")
+    if kind not in (*FORMATS, ".abc", _WEIGHTS):
+        raise A2PError(f"Cannot write {out.name}: name a .pc2, .mdd, .abc or .csv file.")
     performance = load_take(take)
-    if performance.actor != "default":
-        raise A2PError(
-            f"The head of actor {performance.actor} is not known as geometry: only the default actor's is."
-        )
-    if kind == ".abc":
-        _write_alembic(take, out, in_place)
-    else:
-        _write_cache(performance, load_default_face_mesh(), out, kind, in_place)
-    done(out, f"{performance.frame_count} frames of the head.", "Load it as a point cache or Alembic file.")
-
-
-def head_frames(performance: Performance, mesh: FaceMesh, in_place: bool) -> Iterator[np.ndarray]:
-    """Vertices (V, 3) in each frame, metres, Y up; unless in place, where the stage's figure has its head."""
-    body = load_default_body()
-    pose = place_on_stage(body, performance.pose)
-    head = body.skeleton.index("b_head")
-    for start in range(0, len(pose), _FRAMES_AT_ONCE):
-        rows = slice(start, start + _FRAMES_AT_ONCE)
-        points = mesh.shaped(performance.face[rows])
-        if not in_place:
-            move = joint_matrices(body.global_states(pose[rows]), body.bind_states())[:, head]
-            points = np.einsum("tab,tvb->tva", move[..., :3], points) + move[:, None, :, 3]
-        yield from (_METRES * points).astype(np.float32)
-
-
-def _write_cache(performance: Performance, mesh: FaceMesh, out: Path, kind: str, in_place: bool) -> None:
-    frames = head_frames(performance, mesh, in_place)
-    count, points = performance.frame_count, len(mesh.vertices)
+    head = _head(performance.actor)
     try:
-        with atomic_write(out) as file:
-            write_point_cache(file, kind, frames, count, points, performance.fps)
-        with atomic_write(out.with_suffix(".obj")) as file:
-            write_obj(file, _METRES * mesh.vertices, mesh.faces, mesh.uvs, mesh.uv_faces)
+        if kind == _WEIGHTS:
+            _write_weights(performance, head, out)
+        elif kind == ".abc":
+            _write_alembic(performance, head, out, in_place)
+        else:
+            _write_cache(performance, head, out, kind, in_place)
     except OSError as error:
         raise A2PError(f"Cannot write {out}: {error.strerror or error}.") from error
+    if kind == _WEIGHTS:
+        done(out, f"{performance.frame_count} frames of 52 weights.", "Load it as a take of Live Link Face.")
+    else:
+        done(
+            out, f"{performance.frame_count} frames of the head.", "Load it as a point cache or Alembic file."
+        )
 
 
-def _write_alembic(take: Path, out: Path, in_place: bool) -> None:
+def _head(actor: str) -> Head:
+    from a2p_backend.actors.actor import default_device
+    from a2p_backend.actors.head import load_head
+    from a2p_backend.actors.registry import find_actor
+
+    return load_head(find_actor(actor), default_device())
+
+
+def _write_weights(performance: Performance, head: Head, out: Path) -> None:
+    with StageBars() as bars:
+        motion = head.motion(
+            performance, lambda frame: bars(Progress("face", frame, performance.frame_count))
+        )
+    with atomic_write(out) as file:
+        write_live_link(file, motion.weights(), performance.fps)
+
+
+def _write_cache(performance: Performance, head: Head, out: Path, kind: str, in_place: bool) -> None:
+    frames = ((_METRES * points).astype(np.float32) for points in _told(performance, head, in_place))
+    surface = head.surface
+    with atomic_write(out) as file:
+        write_point_cache(file, kind, frames, performance.frame_count, len(surface.vertices), performance.fps)
+    with atomic_write(out.with_suffix(".obj")) as file:
+        write_obj(file, _METRES * surface.vertices, surface.faces, surface.uvs, surface.uv_faces)
+
+
+def _write_alembic(performance: Performance, head: Head, out: Path, in_place: bool) -> None:
     """Through Blender's exporter, in a process without torch."""
-    command = [sys.executable, "-m", "blender_addon.face_export", str(take), str(out)]
-    command += ["--in-place"] if in_place else []
+    with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
+        mesh, cache = Path(folder) / "head.npz", Path(folder) / "head.pc2"
+        _save_mesh(head.surface, mesh)
+        frames = (to_armature_space(points) for points in _told(performance, head, in_place))
+        points = len(head.surface.vertices)
+        with cache.open("wb") as file:
+            write_point_cache(file, ".pc2", frames, performance.frame_count, points, performance.fps)
+        arguments = [str(mesh), str(cache), str(out), "--fps", str(performance.fps)]
+        _in_blender("blender_addon.face_export", arguments)
+
+
+def _told(performance: Performance, head: Head, in_place: bool) -> Iterator[FloatArray]:
+    """The head's frames, with a bar that tells how far they are."""
+    with StageBars() as bars:
+        for number, points in enumerate(head.frames(performance, in_place), start=1):
+            yield points
+            bars(Progress("face", number, performance.frame_count))
+
+
+def _save_mesh(surface: HeadSurface, path: Path) -> None:
+    np.savez(
+        path,
+        vertices=to_armature_space(surface.vertices),
+        faces=surface.faces,
+        uvs=surface.uvs,
+        uv_faces=surface.uv_faces,
+    )
+
+
+def _in_blender(module: str, arguments: list[str]) -> None:
     result = subprocess.run(
-        command,
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

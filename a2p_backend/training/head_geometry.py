@@ -26,6 +26,7 @@ def write_head(decoder: Decoder, path: Path) -> None:
     used, faces = np.unique(decoder.source[decoder.faces[keep]], return_inverse=True)
     uvs = decoder.uvs[corners] * (1.0, -1.0) + (0.0, 1.0)
     to_skeleton = ARMATURE_AXES / METRES_PER_CENTIMETRE
+    joints, weights = _skin(decoder, used)
     arrays = {
         "vertices": (decoder.vertices[used] @ to_skeleton).astype(np.float32),
         "faces": faces.reshape(-1, 3).astype(np.int32),
@@ -36,7 +37,16 @@ def write_head(decoder: Decoder, path: Path) -> None:
         "skin_vertices": np.array(_largest_piece(faces.reshape(-1, 3), len(used))),
     }
     with atomic_write(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays, joints=joints, weights=weights)
+
+
+def _skin(decoder: Decoder, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Names (J,) of the bones that move the vertices, and each one's shares (V, J), which sum to 1."""
+    dense = np.zeros((len(used), len(decoder.bones)), np.float32)
+    np.add.at(dense, (np.arange(len(used))[:, None], decoder.indices[used]), decoder.weights[used])
+    moving = dense.any(axis=0)
+    shares = dense[:, moving] / dense[:, moving].sum(axis=1, keepdims=True)
+    return np.array(decoder.bones)[moving], shares
 
 
 def _largest_piece(faces: np.ndarray, count: int) -> int:

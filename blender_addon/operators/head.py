@@ -35,9 +35,10 @@ class A2P_OT_head_mesh(bpy.types.Operator):
                 raise A2PError(
                     f"The head of actor {performance.actor} is not known: only the default actor's is."
                 )
-            head = face_mesh.build_face_mesh(load_default_face_mesh(), f"{take.name} head")
+            mesh = load_default_face_mesh()
+            head = face_mesh.build_face_mesh(mesh, f"{take.name} head")
             context.scene.collection.objects.link(head)
-            face_mesh.follow_head(head, rig)
+            face_mesh.follow_rig(head, mesh, rig)
             face_mesh.key_expressions(head, performance.face, take.frame_range[0], f"{take.name} head")
             return {"FINISHED"}
         return {"CANCELLED"}

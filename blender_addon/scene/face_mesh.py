@@ -48,9 +48,11 @@ def key_expressions(
     return action
 
 
-def follow_head(head: bpy.types.Object, rig: bpy.types.Object, bone: str = "b_head") -> None:
-    """The head moves with the rig's bone, from where both rest."""
-    group = head.vertex_groups.new(name=bone)
-    group.add(range(len(head.data.vertices)), 1.0, "REPLACE")
+def follow_rig(head: bpy.types.Object, mesh: FaceMesh, rig: bpy.types.Object) -> None:
+    """The head moves with the rig's bones, the neck's edge as the body's skin does."""
+    for name, shares in zip(mesh.joints, mesh.weights.T, strict=True):
+        group = head.vertex_groups.new(name=name)
+        for share in np.unique(shares[shares > 0]):
+            group.add(np.flatnonzero(shares == share).tolist(), float(share), "REPLACE")
     head.parent = rig
     head.modifiers.new("Armature", "ARMATURE").object = rig

@@ -16,7 +16,7 @@ from kinematics.face.landmarks import FaceLandmarks, find_landmarks
 from kinematics.face.pieces import is_ball, pieces
 from kinematics.face.shapes import ARKIT_SHAPES, UNSEEN, mixtures
 from kinematics.face.solve import SMOOTHNESS, solve_weights
-from kinematics.face_mesh import FaceMesh, load_default_face_mesh
+from kinematics.face_mesh import load_default_face_mesh
 
 EYE_JOINTS = ("b_l_eye", "b_r_eye")
 _EYEBALL_REACH = 0.3
@@ -89,22 +89,24 @@ class ShapedHead:
         return FaceMotion(self.gram, np.array(rows).reshape(-1, len(self.shapes)))
 
 
-def shaped_head(mesh: FaceMesh, eyes: npt.ArrayLike) -> ShapedHead:
-    """An actor's head with ARKit's shapes on it.
+def shaped_head(vertices: FloatArray, faces: IntArray, eyes: npt.ArrayLike) -> ShapedHead:
+    """An actor's head with ARKit's shapes on it. Its largest piece is the skin.
 
-    eyes: (2, 3) the left and the right eye's joint; where eyeballs are, their middles count instead.
+    vertices: (V, 3). faces: (F, 3). eyes: (2, 3) the left and the right eye's joint; where eyeballs are,
+    their middles count instead.
 
     Raises FaceGeometryError where no face can be found.
     """
-    vertices = mesh.vertices.astype(np.float64)
-    skin = np.arange(len(vertices)) < mesh.skin_vertices
-    inside = (vertices[piece] for piece in pieces(mesh.faces, ~skin))
-    middles = [points.mean(axis=0) for points in inside if is_ball(points)]
+    vertices = np.asarray(vertices, np.float64)
+    skin_piece, *others = sorted(pieces(faces, np.ones(len(vertices), bool)), key=len, reverse=True)
+    skin = np.zeros(len(vertices), bool)
+    skin[skin_piece] = True
+    middles = [vertices[piece].mean(axis=0) for piece in others if is_ball(vertices[piece])]
     joints = np.asarray(eyes, np.float64)
     reach = _EYEBALL_REACH * float(np.linalg.norm(joints[0] - joints[1]))
     eyeballs = np.array([_near(joint, middles, reach) for joint in joints])
-    marks = find_landmarks(vertices, mesh.faces[skin[mesh.faces].all(axis=1)], eyeballs)
-    return ShapedHead.on(vertices, mesh.faces, marks, skin)
+    marks = find_landmarks(vertices, faces[skin[faces].all(axis=1)], eyeballs)
+    return ShapedHead.on(vertices, faces, marks, skin)
 
 
 @cache
@@ -113,7 +115,8 @@ def default_head() -> ShapedHead:
     body = load_default_body()
     joints = body.bind_states().translation
     eyes = [joints[body.skeleton.index(name)] for name in EYE_JOINTS]
-    return shaped_head(load_default_face_mesh(), eyes)
+    mesh = load_default_face_mesh()
+    return shaped_head(mesh.vertices, mesh.faces, eyes)
 
 
 def default_motion(face: npt.ArrayLike) -> FaceMotion:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from a2p_backend.cli import app
-from a2p_backend.wire.performance import Performance, save_take
+from a2p_backend.wire.performance import Performance, load_take, save_take
 from kinematics.face_mesh import load_default_face_mesh
 from kinematics.point_cache import read_point_cache
 
@@ -43,6 +47,29 @@ def test_the_head_goes_where_the_rig_has_it(take, tmp_path):
     assert CliRunner().invoke(app, ["face", str(take), "-o", str(out)]).exit_code == 0
     frames, _ = read_point_cache(out)
     assert 1.4 < frames[0, :, 1].min() < frames[0, :, 1].max() < 1.9  # metres above the floor
+
+
+def test_weights_of_arkits_shapes(take, tmp_path):
+    out = tmp_path / "face.csv"
+    assert CliRunner().invoke(app, ["face", str(take), "-o", str(out)]).exit_code == 0
+    rows = list(csv.DictReader(out.open()))
+    opened = [float(row["JawOpen"]) for row in rows]
+    assert opened[0] < 0.05
+    assert opened == sorted(opened)
+    assert opened[-1] > 0.7
+
+
+def test_an_actor_whose_head_is_unknown(take, tmp_path, monkeypatch):
+    folder = tmp_path / "actors" / "plain"
+    folder.mkdir(parents=True)
+    manifest = {"name": "plain", "features": {"kind": "mel"}, "networks": {}}
+    (folder / "actor.json").write_text(json.dumps(manifest))
+    monkeypatch.setenv("A2P_ACTORS", str(tmp_path / "actors"))
+    save_take(replace(load_take(take), actor="plain"), take)
+    result = CliRunner().invoke(app, ["face", str(take), "-o", str(tmp_path / "head.pc2")])
+    assert result.exit_code == 2
+    assert "head of plain is not known" in " ".join(result.output.split())
+    assert not (tmp_path / "head.pc2").exists()
 
 
 def test_another_kind_of_file(take, tmp_path):

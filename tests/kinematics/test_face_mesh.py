@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinematics.body import load_default_body
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.face_mesh import FaceMeshError, load_default_face_mesh, read_face_mesh
+from kinematics.skinning import joint_matrices
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,27 @@ def _skin_before_the_pupils(head, face):
         nearest = np.flatnonzero(hit)[np.argmax(triangles[hit].mean(axis=1)[:, 2])]
         found.append(head.faces[nearest].max() < head.skin_vertices)
     return np.array(found)
+
+
+def test_the_necks_edge_bends_with_the_neck(head):
+    """The lowest vertices go where the neck's skin goes, the face where the head goes."""
+    body = load_default_body()
+    pose = np.zeros((1, 104))
+    pose[0, 12:16] = 0.3
+    posed = head.posed(body, pose, codes())[0]
+    moves = joint_matrices(body.global_states(pose), body.bind_states())[0]
+    rigid = {
+        name: head.vertices @ moves[body.skeleton.index(name)][:, :3].T + moves[body.skeleton.index(name)][:, 3]
+        for name in ("b_neck0", "b_head")
+    }
+    face = (head.vertices[:, 2] > 9.0) & (head.vertices[:, 1] > 158.0)
+    np.testing.assert_allclose(posed[face], rigid["b_head"][face], atol=0.05)
+    edge = head.vertices[:, 1] < head.vertices[:, 1].min() + 0.3
+    apart = np.linalg.norm(rigid["b_neck0"] - rigid["b_head"], axis=1)[edge]
+    from_head = np.linalg.norm(posed - rigid["b_head"], axis=1)[edge]
+    assert apart.min() > 0.1
+    assert (from_head / apart).mean() > 0.3
+    np.testing.assert_allclose(head.weights.sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_a_damaged_file(tmp_path):

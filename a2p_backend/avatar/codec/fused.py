@@ -187,6 +187,15 @@ class FusedBody:
 
     def __call__(self, local_pose: Tensor, face_map: Tensor) -> tuple[Tensor, Tensor]:
         """Offsets (1, V, 3) in cm and texture (1, 3, S, S) of one pose (1, P) and face map (1, C, s, s)."""
+        x = self._maps(local_pose, face_map)
+        texture = functional.conv2d(x, self._texture_weight, None, padding=1).add_(self._texture_bias)
+        return self._offsets(x), texture
+
+    def offsets(self, local_pose: Tensor, face_map: Tensor) -> Tensor:
+        """The offsets alone."""
+        return self._offsets(self._maps(local_pose, face_map))
+
+    def _maps(self, local_pose: Tensor, face_map: Tensor) -> Tensor:
         decoder = self.decoder
         x = decoder.joint_map(decoder.pose_map(local_pose), decoder.merge(self.body_map, face_map))
         x = _last(x)
@@ -196,10 +205,11 @@ class FusedBody:
         self._seams.impaint_(features)
         self._seams.resample_(features)
         self._seams.resample_(features)
-        around = features[self._around] * self._within
-        offsets = around.flatten(1) @ self._offset_weight + self._offset_bias
-        texture = functional.conv2d(x, self._texture_weight, None, padding=1).add_(self._texture_bias)
-        return self._reads(offsets)[None], texture
+        return x
+
+    def _offsets(self, maps: Tensor) -> Tensor:
+        around = rows_of(maps)[self._around] * self._within
+        return self._reads(around.flatten(1) @ self._offset_weight + self._offset_bias)[None]
 
 
 class FusedTexture:
@@ -330,6 +340,10 @@ class FusedAvatar:
         """Of a pose (1, 104), joints (1, J, 3, 4) and face map (1, C, s, s)."""
         offsets, texture = self.body(pose[:, -self.avatar.config.local_pose :], face_map)
         return Pose(self.avatar.lbs_fn.pose(joints, offsets)[0], texture)
+
+    def offsets(self, pose: Tensor, face_map: Tensor) -> Tensor:
+        """(1, V, 3) cm of the skin from the template, of a pose (1, 104) and face map (1, C, s, s)."""
+        return self.body.offsets(pose[:, -self.avatar.config.local_pose :], face_map)
 
     def meshes(self, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]) -> Iterator[Tensor]:
         """The vertices (V, 3), camera units, of poses (T, 104) with face codes (T, 256), in turn."""
