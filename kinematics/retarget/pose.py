@@ -1,4 +1,4 @@
-"""The target's motion in the making: bones turn as the source's do, hips follow, limbs reach.
+"""The target's motion in the making: bones turn as the source's do, and the hips follow.
 
 In target axes, with F from the source's facing to the target's, A0 and A the source bone at rest and now, B0
 the target bone at rest, and Q its rest alignment:
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,9 +20,7 @@ from kinematics.arrays import FloatArray
 from kinematics.retarget.alignment import rest_alignment
 from kinematics.retarget.contacts import Contact
 from kinematics.retarget.corrections import CorrectedBones, Correction
-from kinematics.retarget.feet import foot_moves
 from kinematics.retarget.figure import unit
-from kinematics.retarget.limbs import reach
 from kinematics.retarget.rig import Rig, RigError
 from kinematics.retarget.slots import LIMBS, SIDES, sided
 from kinematics.retarget.swing import IDENTITY, arc, of, times
@@ -29,12 +28,11 @@ from kinematics.retarget.task import Task
 from kinematics.retarget.transfer import Turns, copied_turns
 from kinematics.rotations import align_hemispheres, quaternion_conjugate, quaternion_multiply, rotate
 
-_HAND_TOLERANCE = 0.045
-"""Of arm length: hands this near to where the source has them stay, for the sake of the arms' directions."""
+Limb: TypeAlias = tuple[str, str, str]
+"""The slots of an arm or a leg: upper bone, lower bone, end."""
+
 _LEVEL_PERCENTILE = 5.0
 """How low feet usually come is a take's floor: captures have outliers below it."""
-_OFTEN = 0.1
-"""Part of the planted frames in which a leg may be too short for its foot before the hips come down."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +79,9 @@ class Pose:
         self.loose = self._loose_feet()
         self.order = sorted(self.turns, key=self._depth)
         self.carrier = {bone: self._carrier(bone) for bone in self.order}
+        self._points: dict[int, FloatArray] = {}
         if not np.allclose(self.stretch, np.eye(3)):
             self._undo_stretch()
-        self._points: dict[int, FloatArray] = {}
         self._root_path: dict[int, FloatArray] = {}
         self._hips_path = self._place_hips(self._hip_centre())
 
@@ -104,20 +102,9 @@ class Pose:
                 loose[foot] = shin
         return loose
 
-    def _limbs(self, *uppers: str) -> list[tuple[str, str, str]]:
-        """Slots of the limbs, named by their upper bones, that both figures have in full."""
-        limbs = [
-            (sided(upper, side), sided(lower, side), sided(end, side))
-            for upper, lower, end in LIMBS
-            for side in SIDES
-            if upper in uppers
-        ]
-        figures = (self.target, self.task.origin)
-        return [limb for limb in limbs if all(slot in figure.bones for slot in limb for figure in figures)]
-
     def _undo_stretch(self) -> None:
         """Turns limbs so that they point, stretched, to where they should."""
-        for limb in self._limbs("upper_arm", "thigh"):
+        for limb in self.limbs("upper_arm", "thigh"):
             for slot, below in (limb[:2], limb[1:]):
                 bone, end = self.target.bones[slot][0], self.target.bones[below][0]
                 seen = unit(self.target.points[end] - self.target.points[bone])
@@ -126,14 +113,7 @@ class Pose:
                     continue
                 wanted = rotate(self.turns[bone], seen) @ self.shrink.T
                 wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
-                self._turn_segment(slot, arc(rotate(self.turns[bone], rigid), wanted))
-
-    def _turn_segment(self, slot: str, turn: FloatArray) -> None:
-        """Gives a turn (T, 4) to a limb's bone and its twist bones; what comes after keeps its own."""
-        name, _, side = slot.partition(".")
-        for bone in (*self.target.bones[slot], *self.target.bones.get(sided(f"{name}_twist", side), ())):
-            if bone in self.turns:
-                self.turns[bone] = quaternion_multiply(turn, self.turns[bone])
+                self.turn_segments({slot: arc(rotate(self.turns[bone], rigid), wanted)})
 
     def _place_hips(self, centre: FloatArray) -> FloatArray:
         """(T, 3) head of the hips bone that brings the middle between the hip joints to `centre`, as seen."""
@@ -185,12 +165,56 @@ class Pose:
             return np.tile(heads[bone], (len(self.task.source), 1))
         return self.point(carrier) + rotate(self.turns[carrier], heads[bone] - heads[carrier])
 
-    def _slot_point(self, slot: str) -> FloatArray | None:
+    def slot_point(self, slot: str) -> FloatArray | None:
+        """(T, 3) head of a slot's first bone in rig space; None where it does not move."""
         bone = self.target.bones.get(slot, (-1,))[0]
         return self.point(bone) if bone in self.turns else None
 
-    def _head(self, slot: str) -> FloatArray:
+    def head(self, slot: str) -> FloatArray:
+        """(T, 3) the same of a slot that is known to move."""
         return self.point(self.target.bones[slot][0])
+
+    def rig_length(self, *slots: str) -> float:
+        """Along the heads of some slots, at rest, in rig space."""
+        heads = self.rig.heads[[self.target.bones[slot][0] for slot in slots]]
+        return float(np.linalg.norm(np.diff(heads, axis=0), axis=1).sum())
+
+    def limbs(self, *uppers: str) -> list[Limb]:
+        """Slots of the limbs, named by their upper bones, that both figures have in full."""
+        limbs = [
+            (sided(upper, side), sided(lower, side), sided(end, side))
+            for upper, lower, end in LIMBS
+            for side in SIDES
+            if upper in uppers
+        ]
+        figures = (self.target, self.task.origin)
+        return [limb for limb in limbs if all(slot in figure.bones for slot in limb for figure in figures)]
+
+    def turn_segments(self, turns: Mapping[str, FloatArray]) -> None:
+        """Gives turns (T, 4) to limbs' bones and their twist bones; what comes after keeps its own."""
+        for slot, turn in turns.items():
+            name, _, side = slot.partition(".")
+            twists = self.target.bones.get(sided(f"{name}_twist", side), ())
+            for bone in (*self.target.bones[slot], *twists):
+                if bone in self.turns:
+                    self.turns[bone] = quaternion_multiply(turn, self.turns[bone])
+        self._points.clear()
+
+    def turn_pelvis(self, turn: FloatArray) -> None:
+        """Gives a turn (T, 4) to the hips; the middle between the hip joints, and all other turns, stay."""
+        before = self._joint_middle()
+        self.turns[self.hips] = quaternion_multiply(turn, self.turns[self.hips])
+        self._points.clear()
+        self.move_hips(before - self._joint_middle())
+
+    def move_hips(self, offset: FloatArray) -> None:
+        """Moves the figure by an offset (3,) or (T, 3) in rig space."""
+        self._hips_path = self._hips_path + offset
+        self._points.clear()
+
+    def _joint_middle(self) -> FloatArray:
+        """(T, 3) between the hip joints."""
+        return (self.head("thigh.L") + self.head("thigh.R")) / 2
 
     def correct(self, corrections: Mapping[str, Correction]) -> None:
         """Turns bones as the map's corrections say; the hip joints stay where they are."""
@@ -207,22 +231,22 @@ class Pose:
         """Moves the whole take up or down so that standing feet are as high as at rest."""
         up, errors = self.target.up, []
         for contact in contacts:
-            point, rest = self._slot_point(contact.slot), self.target.point(contact.slot)
+            point, rest = self.slot_point(contact.slot), self.target.point(contact.slot)
             if point is not None and rest is not None:
                 errors.append(point[contact.start : contact.end] @ self.stretch.T @ up - rest @ up)
         if errors:
-            self._move_hips(-np.median(np.concatenate(errors)) * up)
+            self.move_hips(self.shrink @ (-np.median(np.concatenate(errors)) * up))
 
     def start_at_rest(self) -> None:
         """Moves the whole take level so that it begins where the rig rests."""
         up = self.target.up
         offset = self.stretch @ (self.rig.heads[self.hips] - self._hips_path[0])
-        self._move_hips(offset - (offset @ up) * up)
+        self.move_hips(self.shrink @ (offset - (offset @ up) * up))
 
     def raise_hips(self, height: float) -> None:
         """Carries the hips higher or lower; 1 leaves them. Feet go along unless they are planted."""
         leg = self.target.limb_length("thigh", "shin", "foot")
-        self._move_hips((height - 1.0) * leg * self.target.up)
+        self.move_hips(self.shrink @ ((height - 1.0) * leg * self.target.up))
 
     def travel_by_root(self) -> None:
         """Gives the hips' way over the floor to the rig's root bone. RigError where none carries the hips."""
@@ -249,72 +273,6 @@ class Pose:
         seen = (self._hips_path - self.rig.heads[self.hips]) @ self.stretch.T
         travel: FloatArray = (seen - (seen @ up)[:, None] * up) @ self.shrink.T
         return travel
-
-    def _move_hips(self, offset: FloatArray) -> None:
-        self._hips_path = self._hips_path + self.shrink @ offset
-        self._points.clear()
-
-    def plant_feet(self, contacts: tuple[Contact, ...]) -> None:
-        """Holds standing feet where they came to stand; the knees give."""
-        paths = {
-            contact.slot: point
-            for contact in contacts
-            if (point := self._slot_point(contact.slot)) is not None
-        }
-        goals = {}
-        for leg in self._limbs("thigh"):
-            own = [
-                contact for contact in contacts if contact.slot[-1] == leg[2][-1] and contact.slot in paths
-            ]
-            moves = foot_moves(own, paths, self.task.source.fps, len(self.task.source))
-            goals[leg] = self._head(leg[2]) + moves
-        self._lower_hips(goals)
-        for leg, goal in goals.items():
-            self._reach(leg, goal)
-
-    def _lower_hips(self, goals: dict[tuple[str, str, str], FloatArray]) -> None:
-        """Brings the hips down where legs are often too short for their feet."""
-        excess = []
-        for leg, goal in goals.items():
-            thigh, shin, foot = (self.rig.heads[self.target.bones[slot][0]] for slot in leg)
-            length = np.linalg.norm(shin - thigh) + np.linalg.norm(foot - shin)
-            excess.append(np.linalg.norm(goal - self._head(leg[0]), axis=1) - 0.999 * length)
-        short = np.max(excess, axis=0) if excess else np.zeros(1)
-        if np.mean(short > 0) > _OFTEN:
-            self._move_hips(-np.median(short[short > 0]) * self.target.up)
-
-    def reach_hands(self) -> None:
-        """Brings hands to where the source's are, seen from between the shoulders, in arm lengths."""
-        for limb, error in self._hand_errors().items():
-            length = self.target.arm_span(limb)
-            size = np.linalg.norm(error, axis=1, keepdims=True)
-            part = np.maximum(0.0, 1.0 - _HAND_TOLERANCE * length / np.maximum(size, 1e-12))
-            self._reach(limb, self._head(limb[2]) + (part * error) @ self.shrink.T)
-
-    def _hand_errors(self) -> dict[tuple[str, str, str], FloatArray]:
-        """For each arm, (T, 3) from where its hand is seen to where it should be."""
-        arms = self._limbs("upper_arm")
-        if len(arms) < 2:
-            return {}
-        middle = (self._head(arms[0][0]) + self._head(arms[1][0])) / 2
-        source_middle = self.task.middle("upper_arm", "spine")
-        errors = {}
-        for arm in arms:
-            size = self.target.arm_span(arm) / self.task.origin.arm_span(arm)
-            moved = self.task.moved(arm[2])
-            assert moved is not None
-            hand = (self._head(arm[2]) - middle) @ self.stretch.T
-            errors[arm] = size * (moved - source_middle) - hand
-        return errors
-
-    def _reach(self, limb: tuple[str, str, str], goal: FloatArray) -> None:
-        forward = self.target.frame[:, 2] * (1.0 if limb[0].startswith("thigh") else -1.0)
-        pole = rotate(self.turns[self.target.bones[limb[0]][0]], forward)
-        root, joint, end = (self._head(slot) for slot in limb)
-        result = reach(root, joint, end, goal, pole)
-        self._turn_segment(limb[0], result.upper)
-        self._turn_segment(limb[1], result.lower)
-        self._points.clear()
 
     def _mover(self, bone: int) -> int:
         """What moves when a bone is to move: itself, or the first above that is not joined to its parent."""

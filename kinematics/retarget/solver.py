@@ -11,7 +11,9 @@ from typing import Literal, TypeAlias
 from kinematics.retarget.contacts import find_contacts
 from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
+from kinematics.retarget.planting import plant_feet
 from kinematics.retarget.pose import Pose, RigMotion
+from kinematics.retarget.reaching import reach_hands
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import FINGERS
 from kinematics.retarget.source import SourceMotion
@@ -24,8 +26,9 @@ RootMotion: TypeAlias = Literal["hips", "root", "none"]
 
 @dataclass(frozen=True)
 class RetargetOptions:
-    """plant_feet: hold feet still while the source's stand.
-    reach_hands: keep hands near where they are seen from between the shoulders, in arm lengths.
+    """plant_feet: hold feet still while the source's stand; the hips go along.
+    reach_hands: keep hands near where they are seen from between the shoulders, in arm lengths, as far as
+        a few degrees of the arms' directions bring them there.
     start_at_rest: begin at the rest pose's place, not the source's.
     root_motion: what travels level: the hips, as an animator keys it; the rig's root bone, as game engines
         want it; or nothing, for a figure that stays in its place.
@@ -51,7 +54,7 @@ def retarget(
     task = Task(source, Figure(rig, bone_map.indices(rig)))
     pose = Pose(task)
     if options.reach_hands:
-        pose.reach_hands()
+        reach_hands(pose)
     # Hands that reach would undo corrections of the arms; feet stand where corrected legs bring them.
     pose.correct(bone_map.corrections)
     contacts = find_contacts(source, pose.target)
@@ -61,7 +64,7 @@ def retarget(
     if options.hips_height != 1.0:
         pose.raise_hips(options.hips_height)
     if options.plant_feet:
-        pose.plant_feet(contacts)
+        plant_feet(pose, contacts)
     if options.root_motion == "root":
         pose.travel_by_root()
     elif options.root_motion == "none":

@@ -235,20 +235,28 @@ def _fingers(copied: dict[int, FloatArray], turns: Turns, target: Figure, side: 
     for finger, names in finger_sources(turns.figure, target, side).items():
         bones = target.bones.get(sided(finger, side), ())
         chains = [turns.figure.bones[sided(name, side)] for name in names]
-        for position, bone in enumerate(bones):
-            chosen = []
-            for chain in chains:
-                source = chain_sources(len(chain), len(bones), from_tip=finger == "thumb")[position]
-                if source is not None:
-                    chosen.append(turns.of_bone(chain[source]))
-            if chosen:
-                copied[bone] = chosen[0] if len(chosen) == 1 else _mean_turn(hand, chosen)
+        numbers = [chain_sources(len(chain), len(bones), from_tip=finger == "thumb") for chain in chains]
+        above, copied_above = hand, [hand for _ in chains]
+        for bone, *sources in zip(bones, *numbers, strict=True):
+            chosen = [
+                turns.of_bone(chain[source]) if source is not None else before
+                for chain, source, before in zip(chains, sources, copied_above, strict=True)
+            ]
+            if all(source is None for source in sources):
+                continue
+            above = chosen[0] if len(chosen) == 1 else _mean_turn(above, copied_above, chosen)
+            copied[bone], copied_above = above, chosen
 
 
-def _mean_turn(hand: FloatArray, turns: list[FloatArray]) -> FloatArray:
-    """The mean of turns (T, 4) as seen from the hand."""
-    back = quaternion_conjugate(hand)
-    seen = [quaternion_multiply(back, turn) for turn in turns]
-    total = sum(np.where(np.sum(turn * seen[0], axis=1, keepdims=True) < 0, -turn, turn) for turn in seen)
+def _mean_turn(above: FloatArray, befores: list[FloatArray], turns: list[FloatArray]) -> FloatArray:
+    """A turn (T, 4) that bends from the bone above as turns bend from those before them, on average.
+
+    Whole fingers' curls may be more than half a turn apart; those of single joints are not.
+    """
+    bends = [
+        quaternion_multiply(quaternion_conjugate(before), turn)
+        for before, turn in zip(befores, turns, strict=True)
+    ]
+    total = sum(np.where(np.sum(bend * bends[0], axis=1, keepdims=True) < 0, -bend, bend) for bend in bends)
     mean: FloatArray = total / np.linalg.norm(total, axis=1, keepdims=True)
-    return quaternion_multiply(hand, mean)
+    return quaternion_multiply(above, mean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -138,6 +139,15 @@ def talk(frames: int = 90):
     pose[:, :6] = 0.1 * np.sin(phase[:, :6])
     pose[:, 40:58] *= 0.3
     return source_from_body(body, pose, 30.0)
+
+
+def talking():
+    """Five seconds that the default actor performed to the recording that comes with the project.
+
+    Gestures of both arms; for a second the hands touch.
+    """
+    with np.load(Path(__file__).parents[1] / "data" / "talking.npz") as stored:
+        return source_from_body(load_default_body(), stored["pose"].astype(np.float64), 30.0)
 
 
 def _place(bones: list[tuple[str, str | None, np.ndarray]], name: str) -> np.ndarray:

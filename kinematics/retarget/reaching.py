@@ -1,0 +1,146 @@
+"""Hands near where the source has them, as far as the arms can bring them there and still point alike.
+
+On a rig of another build an arm cannot both point as the source's and end where it ends, seen from between
+the shoulders in arm lengths. Directions are what one sees first, so they have the last word: they give up to
+a few degrees. Where hands touch each other or the face, touching is what one sees, and they give more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinematics.arrays import FloatArray
+from kinematics.retarget.arms import lean
+from kinematics.retarget.pose import Limb, Pose
+from kinematics.retarget.slots import sided
+from kinematics.retarget.swing import arc
+
+_TOLERANCE, _TOUCHING_TOLERANCE = 0.04, 0.015
+"""Of arm length: a hand this near to its place stays, for the sake of the arm's directions."""
+_LIMIT, _TOUCHING_LIMIT = np.radians(5.8), np.radians(8.0)
+"""By how much no bone of an arm turns more."""
+_MEAN_LIMIT = np.radians(2.8)
+"""By how much they turn on average over a take at most, where no hand touches anything."""
+_HOPELESS = (0.13, 0.25)
+"""Arm lengths from its place at which a hand begins to be left alone, and at which it is: to go a little of
+such a way would cost the arm its direction and win nothing."""
+_HANDS_TOUCH = (0.12, 0.22)
+_FACE_TOUCH = (0.30, 0.42)
+"""Arm lengths of the source between its palms, and from a palm to the head's joint, at which hands are taken
+to touch, and at which they are not."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Hand:
+    """One hand. All in arm lengths (`Figure.arm_span`) and target axes, of the source and as the rig has it.
+
+    place, seen_at: (T, 3) the wrist from between the shoulders. palm: (T, 3) the source's, from there too.
+    from_head: (T, 3) by how much the wrist is elsewhere than the source's as seen from the head; None where
+    one has no head.
+    """
+
+    arm: Limb
+    span: float
+    place: FloatArray
+    seen_at: FloatArray
+    palm: FloatArray
+    head_distance: FloatArray | None
+    from_head: FloatArray | None
+
+
+def reach_hands(pose: Pose) -> None:
+    """Brings hands nearer to where the source's are, seen from between the shoulders, in arm lengths."""
+    arms = pose.limbs("upper_arm")
+    if len(arms) < 2:
+        return
+    hands = [_hand(pose, arm) for arm in arms]
+    touching, moves = _wanted(hands)
+    chains = [_segments(pose, arm) for arm in arms]
+    segments = [np.concatenate(pair) for pair in zip(*chains, strict=True)]
+    spans = np.concatenate([np.full(len(hand.place), hand.span) for hand in hands])
+    tolerance = spans * (_TOLERANCE + touching * (_TOUCHING_TOLERANCE - _TOLERANCE))
+    move = (spans[:, None] * moves) @ pose.shrink.T
+    limit = _LIMIT
+    leant = lean(segments, move, tolerance, limit + touching * (_TOUCHING_LIMIT - limit))
+    mean = _mean_turn(segments, leant, touching)
+    if mean > _MEAN_LIMIT:
+        limit *= _MEAN_LIMIT / mean
+        leant = lean(segments, move, tolerance, limit + touching * (_TOUCHING_LIMIT - limit))
+    turns = [arc(_units(before), _units(after)) for before, after in zip(segments, leant, strict=True)]
+    frames = len(pose.task.source)
+    for number, arm in enumerate(arms):
+        own = slice(number * frames, (number + 1) * frames)
+        pose.turn_segments({arm[0]: turns[0][own], arm[1]: turns[1][own]})
+
+
+def _segments(pose: Pose, arm: Limb) -> list[FloatArray]:
+    shoulder, elbow, wrist = (pose.head(slot) for slot in arm)
+    return [elbow - shoulder, wrist - elbow]
+
+
+def _hand(pose: Pose, arm: Limb) -> _Hand:
+    task, side = pose.task, arm[2][-1]
+    other = tuple(f"{slot[:-1]}{'R' if side == 'L' else 'L'}" for slot in arm)
+    middle = (pose.head(arm[0]) + pose.head(other[0])) / 2
+    source_middle = task.middle("upper_arm", "spine")
+    span, source_span = task.target.arm_span(arm), task.origin.arm_span(arm)
+    wrist = pose.head(arm[2])
+    moved = task.moved(arm[2])
+    assert moved is not None  # the limbs are those that both figures have
+    palm = next(
+        point for slot in ("middle", "index", "hand") if (point := task.moved(sided(slot, side))) is not None
+    )
+    place, seen_at = (moved - source_middle) / source_span, (wrist - middle) @ pose.stretch.T / span
+    head, source_head = pose.slot_point("head"), task.moved("head")
+    distance = from_head = None
+    if head is not None and source_head is not None:
+        distance = np.linalg.norm(palm - source_head, axis=1) / source_span
+        from_head = (moved - source_head) / source_span - (wrist - head) @ pose.stretch.T / span
+    return _Hand(arm, span, place, seen_at, (palm - source_middle) / source_span, distance, from_head)
+
+
+def _wanted(hands: list[_Hand]) -> tuple[FloatArray, FloatArray]:
+    """For both hands one after the other: how much each touches something (2 T,), 0 to 1, and by how many arm
+    lengths it should move (2 T, 3)."""
+    clasped = _near(np.linalg.norm(hands[0].palm - hands[1].palm, axis=1), _HANDS_TOUCH)
+    errors, faces = [], []
+    for hand in hands:
+        error, face = hand.place - hand.seen_at, np.zeros(len(hand.place))
+        if hand.head_distance is not None and hand.from_head is not None:
+            face = _near(hand.head_distance, _FACE_TOUCH)
+            error = error + face[:, None] * (hand.from_head - error)
+        errors.append(error)
+        faces.append(face)
+    # Of hands that touch each other, it counts how they lie to each other, not where.
+    apart = (errors[0] - errors[1]) / 2
+    moves = []
+    for error, face, own in zip(errors, faces, (apart, -apart), strict=True):
+        hopeful = _near(np.linalg.norm(error, axis=1), _HOPELESS)
+        free = np.maximum(hopeful, face)[:, None] * error
+        moves.append(free + clasped[:, None] * (own - free))
+    touching = [1 - (1 - clasped) * (1 - face) for face in faces]
+    return np.concatenate(touching), np.concatenate(moves)
+
+
+def _near(distance: FloatArray, bounds: tuple[float, float]) -> FloatArray:
+    """(T,) 1 up to the first of two distances, 0 from the second, smooth between them."""
+    part = np.clip((bounds[1] - distance) / (bounds[1] - bounds[0]), 0.0, 1.0)
+    near: FloatArray = part * part * (3 - 2 * part)
+    return near
+
+
+def _mean_turn(before: list[FloatArray], after: list[FloatArray], touching: FloatArray) -> float:
+    """Radians, over all segments and the frames in which no hand touches anything."""
+    chords = [
+        np.linalg.norm(_units(new) - _units(old), axis=1) for old, new in zip(before, after, strict=True)
+    ]
+    angles = 2 * np.arcsin(np.mean(chords, axis=0) / 2)
+    weight = 1 - touching
+    return float(np.sum(weight * angles) / max(np.sum(weight), 1.0))
+
+
+def _units(vectors: FloatArray) -> FloatArray:
+    units: FloatArray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return units
