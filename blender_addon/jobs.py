@@ -79,11 +79,15 @@ class Running:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the last job ended, in one sentence. longest_step: see `Running`."""
+    """How the last job ended, in one sentence. longest_step: see `Running`.
+
+    last_step: seconds of the step that put the result into the scene, which cannot be divided.
+    """
 
     message: str
     failed: bool = False
     longest_step: float = field(default=0.0, compare=False)
+    last_step: float = field(default=0.0, compare=False)
 
 
 def print_progress(label: str, progress: Progress) -> None:
@@ -214,7 +218,8 @@ def _advance(job: Running, cancelling: bool = False) -> bool:
         done = end.value if isinstance(end.value, Done) else Done(end.value, f"{job.label}: done.")
         if done.undo_step is not None:
             bpy.ops.ed.undo_push(message=done.undo_step)
-        _end(job, Outcome(done.message, longest_step=job.longest_step))
+        last_step = time.monotonic() - began
+        _end(job, Outcome(done.message, longest_step=job.longest_step, last_step=last_step))
     except A2PError as error:
         _end(job, Outcome(str(error), failed=True))
     except Cancelled:

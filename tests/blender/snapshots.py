@@ -41,6 +41,7 @@ _OF_THE_SESSION = {
     "rna_type",
     "session_uid",
     "tag",
+    "use_extra_user",
 }
 """Properties that are not of the file."""
 _UNREAD = {
@@ -152,6 +153,9 @@ def _collection(members: Any, seen: Seen) -> Any:
         return [_member(member, seen) for member in members]
     read = {}
     for name, kind, width in properties:
+        if kind == "ENUM":  # not all of them can be read in bulk in Blender 3.4
+            read[name] = [getattr(member, name) for member in members]
+            continue
         values = np.empty(count * width, np.float32 if kind == "FLOAT" else np.int32)
         members.foreach_get(name, values)
         read[name] = values.tobytes()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -159,6 +160,24 @@ def test_a_job_outlives_the_file_and_undo(
     tick_until(lambda: jobs.running() is None)
     assert jobs.outcome() == jobs.Outcome("a clip seed 0: done.")
     assert bpy.data.objects["A2P default"].name in bpy.context.scene.objects
+
+
+def test_the_step_that_writes_the_result_is_timed_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(
+        "blender_addon.jobs.time", SimpleNamespace(monotonic=lambda: now, sleep=lambda _: None)
+    )
+
+    def steps() -> jobs.Steps:
+        nonlocal now
+        for seconds in (1.0, 3.0, 2.0):
+            now += seconds
+            yield None
+        now += 7.0
+        return None
+
+    jobs.start("timed", steps())
+    assert (jobs.outcome().longest_step, jobs.outcome().last_step) == (3.0, 7.0)
 
 
 def test_unregistering_ends_a_job(server: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
