@@ -24,6 +24,7 @@ from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress, Progr
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body
 from kinematics.errors import A2PError
+from kinematics.face.motion import FaceMotion
 
 if TYPE_CHECKING:
     from a2p_backend.avatar.portrait import Avatar
@@ -88,6 +89,19 @@ class Backend:
             path = Path(folder) / ("plate.mov" if settings.alpha else "plate.mp4")
             self.write_plate(performance, clip, clip_name, path, settings, on_progress, cancelled)
             return path.read_bytes()
+
+    def face_motion(
+        self, performance: Performance, on_progress: OnProgress, cancelled: IsCancelled
+    ) -> FaceMotion:
+        from a2p_backend.actors.head import load_head
+
+        head = load_head(find_actor(performance.actor), self._device)
+
+        def on_frame(done: int) -> None:
+            raise_if(cancelled)
+            on_progress(Progress("face", done, performance.frame_count))
+
+        return head.motion(performance, on_frame)
 
     def record(
         self,

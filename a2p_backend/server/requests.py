@@ -45,6 +45,8 @@ def work_for(service: Service, request: Message) -> Work:
         return _generate(service, request)
     if request.kind is Kind.RENDER_PLATE:
         return _render_plate(service, request)
+    if request.kind is Kind.FACE_MOTION:
+        return _face_motion(service, request)
     if request.kind is Kind.RECORD:
         return _record(service, request)
     raise ProtocolError(f"A backend cannot be asked for {request.kind.value!r}.")
@@ -66,10 +68,7 @@ def _generate(service: Service, request: Message) -> Work:
 
 
 def _render_plate(service: Service, request: Message) -> Work:
-    header = request.fields.get("performance")
-    if not isinstance(header, dict):
-        raise ProtocolError("A request for a plate came without its performance.")
-    performance = Performance.from_parts(header, request.arrays)
+    performance = _performance(request)
     clip = _clip(request)
     clip_name = _clip_name(request)
     settings = PlateSettings.from_dict(request.fields.get("settings", {}))
@@ -80,6 +79,23 @@ def _render_plate(service: Service, request: Message) -> Work:
         return Reply(arrays={"video": np.frombuffer(video, np.uint8)})
 
     return work
+
+
+def _face_motion(service: Service, request: Message) -> Work:
+    performance = _performance(request)
+
+    def work(on_progress: OnProgress, cancelled: IsCancelled, _finished: IsFinished) -> Reply:
+        motion = service.face_motion(performance, on_progress, cancelled)
+        return Reply(arrays={"gram": motion.gram, "products": motion.products})
+
+    return work
+
+
+def _performance(request: Message) -> Performance:
+    header = request.fields.get("performance")
+    if not isinstance(header, dict):
+        raise ProtocolError("A request about a performance came without it.")
+    return Performance.from_parts(header, request.arrays)
 
 
 def _record(service: Service, request: Message) -> Work:

@@ -11,14 +11,15 @@ from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body
+from kinematics.face.motion import FaceMotion
 
 
 class Service(Protocol):
     """The backend's operations.
 
     They raise A2PError for what the user can mend, and Cancelled soon after `cancelled()` turns true. `hello`
-    returns at once; `actors` and `body` run in one thread, `generate` or `render_plate` in another, and
-    `record` in a third, all at the same time.
+    returns at once; `actors` and `body` run in one thread, `generate`, `render_plate` or `face_motion` in
+    another, and `record` in a third, all at the same time.
     """
 
     def hello(self) -> BackendInfo: ...
@@ -49,6 +50,12 @@ class Service(Protocol):
         cancelled: IsCancelled,
     ) -> bytes:
         """The content of an MP4 file; of a QuickTime file where the settings ask for transparency."""
+        ...
+
+    def face_motion(
+        self, performance: Performance, on_progress: OnProgress, cancelled: IsCancelled
+    ) -> FaceMotion:
+        """What ARKit's shapes say of the actor's own head as the performance moves it."""
         ...
 
     def record(

@@ -36,6 +36,7 @@ from a2p_backend.wire.protocol import (
 from a2p_backend.wire.settings import MAX_RECORDING_SECONDS, GenerateSettings, PlateSettings
 from kinematics.body import Body
 from kinematics.errors import A2PError
+from kinematics.face.motion import FaceMotion
 
 MAX_CLIP_BYTES = MAX_ARRAY_BYTES
 DEFAULT_HEARTBEAT = 2.0
@@ -275,6 +276,11 @@ class Client:
         fields = {"performance": performance.header(), "clip_name": clip_name, "settings": settings.to_dict()}
         return self._ask(Kind.RENDER_PLATE, fields, arrays, read_result=_read_plate)
 
+    def face_motion(self, performance: Performance) -> Job[FaceMotion]:
+        """What ARKit's shapes say of the actor's own head as a performance moves it."""
+        fields = {"performance": performance.header()}
+        return self._ask(Kind.FACE_MOTION, fields, dict(performance.arrays()), read_result=_read_face_motion)
+
     def record(self, path: Path, seconds: float = MAX_RECORDING_SECONDS) -> Job[float]:
         """Have the backend write what its microphone hears to a new WAV file, until `Job.finish`, at most
         `seconds`; the result is its length in seconds.
@@ -437,6 +443,10 @@ def _read_performance(message: Message) -> Performance:
 
 def _read_plate(message: Message) -> bytes:
     return message.arrays["video"].tobytes()
+
+
+def _read_face_motion(message: Message) -> FaceMotion:
+    return FaceMotion(message.arrays["gram"], message.arrays["products"])
 
 
 def _read_recording(message: Message) -> float:

@@ -72,6 +72,7 @@ class Kind(str, Enum):
     BODY = "body"
     GENERATE = "generate"
     RENDER_PLATE = "render_plate"
+    FACE_MOTION = "face_motion"
     RECORD = "record"
     CANCEL = "cancel"
     FINISH = "finish"

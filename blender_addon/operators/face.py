@@ -6,7 +6,9 @@ import bpy
 
 from kinematics.errors import A2PError
 
+from .. import compat, jobs
 from ..scene import face_shapes, takes
+from ..services.faces import FaceOrder, applied_at_once, solving_face
 from .reporting import reported
 
 
@@ -36,16 +38,21 @@ class A2P_OT_apply_face(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            scene = context.scene
-            source = _named(scene, self.source) if self.source else takes.find_rig(context)
+            source = _named(context.scene, self.source) if self.source else takes.find_rig(context)
             if source.type != "ARMATURE" or source.animation_data is None:
                 raise A2PError(f"{source.name} plays no take: choose the rig of one.")
-            target = _named(scene, self.target) if self.target else None
-            armature = target if target is not None and target.type == "ARMATURE" else None
-            face = face_shapes.face_of(source)
-            meshes = face_shapes.meshes_for(scene, target) if self.shape_keys else []
-            done = face_shapes.apply_face(scene, face, meshes, armature)
-            self.report({"INFO"}, done.summary)
+            action, _ = compat.playing(source)
+            order = FaceOrder(
+                name=action.name,
+                performance=takes.attached_performance(action),
+                first_frame=round(action.frame_range[0]),
+                target=self.target,
+                shape_keys=self.shape_keys,
+            )
+            if face_shapes.has_named_codes(source):
+                self.report({"INFO"}, applied_at_once(order).summary)
+            else:
+                jobs.start("Solving the face", solving_face(order))
             return {"FINISHED"}
         return {"CANCELLED"}
 

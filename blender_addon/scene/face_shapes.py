@@ -11,7 +11,7 @@ import numpy as np
 from kinematics.arrays import FloatArray
 from kinematics.errors import A2PError
 from kinematics.face.arkit import EYE_RADIANS, JAW_RADIANS
-from kinematics.face.motion import FaceMotion, default_motion
+from kinematics.face.motion import FaceMotion
 from kinematics.face.names import known_shapes
 from kinematics.face.shapes import ARKIT_SHAPES
 from kinematics.face_codes import FACE_CODE_NAMES
@@ -20,7 +20,7 @@ from kinematics.retarget.detection import detect
 from kinematics.rotations import quaternion_conjugate, rotate
 
 from .. import compat
-from . import keyframes, takes, transaction
+from . import keyframes, transaction
 from . import rig as rigs
 
 _GROUP = "Face"
@@ -50,17 +50,9 @@ class AppliedFace:
         return f"The face moves {', '.join([*parts, *self.bones])}"
 
 
-def face_of(rig: bpy.types.Object) -> FaceTake:
-    """The face of the take that `rig` plays. Raises A2PError where the actor's codes have no meaning."""
-    action, _ = compat.playing(rig)
-    performance = takes.attached_performance(action)
-    named = [name for name in FACE_CODE_NAMES if name in rig]
-    if not named:
-        raise A2PError(
-            f"The face codes of the actor {performance.actor} have no names, so no other face can copy them: "
-            "use a take of the default actor."
-        )
-    return FaceTake(action.name, default_motion(performance.face), round(action.frame_range[0]))
+def has_named_codes(rig: bpy.types.Object) -> bool:
+    """Whether the take that `rig` plays speaks of its face as the default actor's takes do."""
+    return any(name in rig for name in FACE_CODE_NAMES)
 
 
 def meshes_for(scene: bpy.types.Scene, target: bpy.types.Object | None) -> list[bpy.types.Object]:

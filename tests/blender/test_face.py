@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kinematics.body import load_default_body  # noqa: E402
 from kinematics.face.shapes import ARKIT_SHAPES  # noqa: E402
 from kinematics.face_codes import FACE_CODE_NAMES  # noqa: E402
 from tests.blender.performances import action_curves, bone_matrices, random_performance  # noqa: E402
+from tests.server.fakes import FakeService, serving  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
 
@@ -40,6 +42,15 @@ def take(clip: Path) -> bpy.types.Object:
     )
     bpy.context.view_layer.objects.active = rig
     return rig
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A backend in a thread, found by its endpoint file."""
+    service, path = FakeService(), tmp_path / "endpoint.json"
+    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+    with serving(service, path):
+        yield service
 
 
 def head(name: str, shapes: tuple[str, ...]) -> bpy.types.Object:
@@ -137,9 +148,23 @@ def test_nothing_to_move_changes_nothing(take):
     assert set(bpy.data.actions) == actions
 
 
-def test_codes_without_names_are_refused(take):
+@pytest.mark.usefixtures("server")
+def test_codes_without_names_are_read_by_the_backend(take):
+    mesh = head("head", ("jawOpen",))
+    for name in FACE_CODE_NAMES:
+        del take[name]
+    assert bpy.ops.a2p.apply_face(target="head") == {"FINISHED"}
+    np.testing.assert_allclose(values(mesh, "jawOpen"), 0.5, atol=0.05)  # as the stand-in says
+
+
+def test_without_a_backend_such_codes_change_nothing(take, tmp_path, monkeypatch):
     head("head", ("jawOpen",))
     for name in FACE_CODE_NAMES:
         del take[name]
-    with pytest.raises(RuntimeError, match="have no names"):
+    monkeypatch.setenv("A2P_ENDPOINT", str(tmp_path / "none.json"))
+    actions = set(bpy.data.actions)
+    with pytest.raises(RuntimeError, match="backend"):
         bpy.ops.a2p.apply_face()
+    with pytest.raises(RuntimeError, match="no object called nobody"):
+        bpy.ops.a2p.apply_face(target="nobody")
+    assert set(bpy.data.actions) == actions

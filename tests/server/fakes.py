@@ -20,6 +20,7 @@ from a2p_backend.wire.progress import IsCancelled, IsFinished, OnProgress, Progr
 from a2p_backend.wire.settings import GenerateSettings, PlateSettings
 from kinematics.body import Body, load_default_body
 from kinematics.errors import A2PError
+from kinematics.face.motion import FaceMotion
 
 STEPS = 3
 DEADLINE = 10.0
@@ -87,6 +88,12 @@ class FakeService:
         cancelled: IsCancelled,
     ) -> bytes:
         return f"{performance.frame_count} {settings.width} {clip!r} {clip_name}".encode()
+
+    def face_motion(
+        self, performance: Performance, on_progress: OnProgress, cancelled: IsCancelled
+    ) -> FaceMotion:
+        on_progress(Progress("face", 1, 1))
+        return FaceMotion(np.eye(52), np.full((performance.frame_count, 52), 0.5))
 
     def record(
         self,

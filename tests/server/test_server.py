@@ -109,6 +109,13 @@ def test_plate_with_sound(client: Client) -> None:
     assert job.wait(DEADLINE) == b"30 320 b'RIFF' a.wav"
 
 
+def test_the_motion_of_a_face(client: Client) -> None:
+    performance = client.generate(b"RIFF", "a.wav", SETTINGS).wait(DEADLINE)
+    motion = client.face_motion(performance).wait(DEADLINE)
+    np.testing.assert_array_equal(motion.gram, np.eye(52))
+    assert motion.products.shape == (30, 52)
+
+
 def test_errors_are_sentences_and_the_server_goes_on(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
