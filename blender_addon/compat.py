@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,26 @@ def sound_strips(scene: bpy.types.Scene) -> Any:
     """The strips of the scene's sequencer, which is made if there is none."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+@dataclass(frozen=True)
+class StripTiming:
+    """Frames of a strip: where its content would begin untrimmed, where it begins, how long it is, and how
+    much of the content is skipped before that."""
+
+    content_start: float
+    start: int
+    duration: int
+    skipped: float
+
+
+def strip_timing(strip: Any) -> StripTiming:
+    """How a strip of the sequencer is trimmed; Blender 5.2 has new words for it, and 6 drops the old ones."""
+    if hasattr(strip, "left_handle"):
+        skipped = strip.left_handle_offset + strip.content_trim_start
+        return StripTiming(strip.content_start, strip.left_handle, strip.duration, skipped)
+    skipped = strip.frame_offset_start + strip.animation_offset_start
+    return StripTiming(strip.frame_start, strip.frame_final_start, strip.frame_final_duration, skipped)
 
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:

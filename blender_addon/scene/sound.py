@@ -38,5 +38,9 @@ def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> Non
 
 
 def _plays(strip: Any, clip: Path, first_frame: int) -> bool:
-    same_start = strip.type == "SOUND" and strip.frame_start == first_frame and not strip.mute
-    return same_start and Path(bpy.path.abspath(strip.sound.filepath)) == clip
+    if strip.type != "SOUND" or strip.mute or strip.sound is None:
+        return False
+    if compat.strip_timing(strip).content_start != first_frame:
+        return False
+    # A path that is relative to the .blend leads through "..", which no comparison sees through.
+    return Path(bpy.path.abspath(strip.sound.filepath)).resolve() == clip.resolve()

@@ -44,13 +44,13 @@ def active_trim(scene: bpy.types.Scene) -> Trim:
         raise A2PError(f"The sequencer has {len(strips)} sound strips: click the one to perform.")
     if not strip.sound or strip.sound.packed_file:
         raise A2PError(f"The sound of the strip {strip.name} is not in a file of its own: unpack it first.")
-    fps = units.frame_rate(scene)
-    start = (strip.frame_offset_start + strip.animation_offset_start) / fps
+    fps, timing = units.frame_rate(scene), compat.strip_timing(strip)
+    start = timing.skipped / fps
     return Trim(
         Path(bpy.path.abspath(strip.sound.filepath)).resolve(),
         start,
-        start + strip.frame_final_duration / fps,
-        strip.frame_final_start,
+        start + timing.duration / fps,
+        timing.start,
     )
 
 

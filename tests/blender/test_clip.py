@@ -9,7 +9,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_addon import compat, waveform  # noqa: E402
-from blender_addon.scene import strips  # noqa: E402
+from blender_addon.scene import sound, strips  # noqa: E402
 from kinematics.errors import A2PError  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
@@ -36,7 +36,9 @@ def test_a_strip_is_performed_as_it_is_trimmed(steps: Path, tmp_path: Path) -> N
     scene = bpy.context.scene
     scene.render.fps = 30
     strip = compat.sound_strips(scene).new_sound("steps", str(steps), 1, 11)
-    strip.frame_offset_start, strip.frame_offset_end = 30, 15
+    new = hasattr(strip, "left_handle_offset")  # from Blender 5.2 on
+    setattr(strip, "left_handle_offset" if new else "frame_offset_start", 30)
+    setattr(strip, "right_handle_offset" if new else "frame_offset_end", 15)
     trim = strips.active_trim(scene)
     assert (trim.sound, trim.start, trim.end, trim.first_frame) == (steps, 1.0, 2.5, 41)
     with wave.open(str(strips.write_trimmed(trim, tmp_path / "clips")), "rb") as file:
@@ -45,6 +47,18 @@ def test_a_strip_is_performed_as_it_is_trimmed(steps: Path, tmp_path: Path) -> N
     assert len(samples) == pytest.approx(1.5 * RATE, abs=2)
     assert samples[RATE // 2, 0] == pytest.approx(0.2, abs=1e-3)
     assert samples[-RATE // 4, 0] == pytest.approx(0.4, abs=1e-3)
+
+
+@pytest.mark.usefixtures("sound")
+def test_a_clip_that_is_heard_already_is_not_heard_twice(steps: Path, tmp_path: Path) -> None:
+    (tmp_path / "shots").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shots" / "scene.blend"))
+    scene = bpy.context.scene
+    for first_frame in (11, 11, 12):
+        sound.add_sound_strip(scene, steps, first_frame)
+    found = [compat.strip_timing(strip).start for strip in compat.sound_strips(scene)]
+    assert sorted(found) == [11, 12]
+    assert all(strip.sound.filepath.startswith("//..") for strip in compat.sound_strips(scene))
 
 
 def test_without_a_strip_the_user_is_told() -> None:
