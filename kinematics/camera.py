@@ -100,7 +100,7 @@ class Camera:
         K = self.K * np.array([[factor], [factor], [1.0]])
         return Camera(K, self.Rt, self.width * factor, self.height * factor)
 
-    def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
+    def cropped(self, left: float, top: float, width: int, height: int) -> Camera:
         """The part of the picture that begins `left` and `top` pixels from its corner."""
         K = self.K - np.array([[0.0, 0.0, left], [0.0, 0.0, top], [0.0, 0.0, 0.0]])
         return Camera(K, self.Rt, width, height)

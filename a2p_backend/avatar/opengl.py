@@ -12,6 +12,7 @@ import moderngl
 import numpy as np
 import torch
 
+from a2p_backend.avatar.opengl_coverage import CoverageDrawer
 from a2p_backend.avatar.opengl_fragments import FragmentDrawer
 from a2p_backend.avatar.opengl_paint import Painter
 from a2p_backend.avatar.rasteriser import Fragments, Rasteriser
@@ -45,11 +46,13 @@ class _Workbench:
         self.context = _create_context()
         self.context.enable_only(moderngl.DEPTH_TEST)
         self.fragments = FragmentDrawer(self.context)
+        self.coverage = CoverageDrawer(self.context)
         self.painter = Painter(self.context)
 
     def release(self) -> None:
         with self.context:
             self.painter.release()
+            self.coverage.release()
             self.fragments.release()
         self.context.release()
 
@@ -74,6 +77,18 @@ class OpenGLRasteriser(Rasteriser):
         third = (depth > 0).to(depth.dtype) - first - second
         return Fragments(face.to(torch.int32), torch.stack([first, second, third], dim=-1), depth)
 
+    def coverage(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> torch.Tensor:
+        covered = torch.zeros(camera.height, camera.width)
+        points = vertices.cpu().numpy()
+        rows, columns = _window(points, camera)
+        width, height = columns.stop - columns.start, rows.stop - rows.start
+        if width > 0 and height > 0:
+            clip = _clip_positions(points, camera.cropped(columns.start, rows.start, width, height))
+            with self._workbench() as workbench:
+                drawn = workbench.coverage.draw(clip, faces.cpu().numpy(), width, height)
+            covered[rows, columns] = torch.from_numpy(drawn)
+        return covered
+
     def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:
         clip = _clip_positions(vertices.cpu().numpy(), camera)
         with self._workbench() as workbench:
@@ -91,6 +106,17 @@ class OpenGLRasteriser(Rasteriser):
             self._of_thread.workbench = _Workbench()
         with self._of_thread.workbench.context:
             yield self._of_thread.workbench
+
+
+def _window(vertices: np.ndarray, camera: Camera) -> tuple[slice, slice]:
+    """Rows and columns of the part of the picture that may show something of vertices (V, 3)."""
+    image = camera.project(vertices)
+    if not (image[:, 2] > 0).all():
+        return slice(0, camera.height), slice(0, camera.width)
+    size = (camera.width, camera.height)
+    low = np.clip(np.floor(image[:, :2].min(axis=0)), 0, size).astype(int)
+    high = np.clip(np.ceil(image[:, :2].max(axis=0)), 0, size).astype(int)
+    return slice(low[1], high[1]), slice(low[0], high[0])
 
 
 def _clip_positions(vertices: np.ndarray, camera: Camera) -> np.ndarray:

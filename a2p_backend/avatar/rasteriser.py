@@ -7,6 +7,7 @@ that works here.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ import torch
 from a2p_backend.avatar.surface import Surface
 from kinematics.camera import Camera
 from kinematics.errors import A2PError
+
+_COVERAGE_STEPS = 4
+"""Points along each side of a pixel that are looked at."""
 
 
 class RasteriserError(A2PError):
@@ -48,6 +52,15 @@ class Rasteriser(ABC):
             vertices: (V, 3) float32, world.
             faces: (F, 3) integers. Those that are behind the camera, even in part, are not seen.
         """
+
+    def coverage(self, vertices: torch.Tensor, faces: torch.Tensor, camera: Camera) -> torch.Tensor:
+        """(H, W) float32, the share of each pixel's square that shows a face; as for `rasterise`."""
+        steps = (torch.arange(_COVERAGE_STEPS) + 0.5) / _COVERAGE_STEPS - 0.5
+        covered = torch.zeros(camera.height, camera.width, device=self.device)
+        for x, y in itertools.product(steps.tolist(), repeat=2):
+            moved = camera.cropped(x, y, camera.width, camera.height)
+            covered += self.rasterise(vertices, faces, moved).face_index >= 0
+        return covered / _COVERAGE_STEPS**2
 
     @abstractmethod
     def paint(self, surface: Surface, vertices: torch.Tensor, camera: Camera) -> torch.Tensor:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from a2p_backend.avatar.codec.config import AvatarError
+from a2p_backend.avatar.codec.cut_out import cut_out
 from a2p_backend.avatar.codec.display import linear_to_display, to_bytes
 from a2p_backend.avatar.codec.fused import FusedAvatar
 from a2p_backend.avatar.codec.memory import free_memory, freed_memory_kept
@@ -61,7 +61,8 @@ class AvatarRenderer:
     cameras: in the avatar's own world: camera units, OpenCV axes.
     ao: (1, H, W) ambient occlusion, or (N, 1, H, W), each camera's own; for avatars whose light does not
         follow from the pose.
-    alpha: whether pictures tell where the avatar is, in a fourth channel, 255 or 0.
+    alpha: whether pictures tell in a fourth channel how much of each pixel shows the avatar, as straight
+        alpha: colours are the avatar's own, also where it covers a pixel in part.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class AvatarRenderer:
                 "Pictures side by side have to be of one height; these cameras' heights differ."
             )
         self._avatar, self._rasteriser, self._quality = avatar, rasteriser, quality
-        self._channels = 4 if alpha else 3
+        self._alpha = alpha
         self.cameras = tuple(_scaled(camera, quality.scale) for camera in cameras)
         device = avatar.device
         self._centres = torch.tensor(np.array([camera.centre for camera in cameras]), dtype=torch.float32).to(
@@ -142,8 +143,13 @@ class AvatarRenderer:
     @torch.inference_mode()
     def shade(self, dressed: Dressed, fragments: Sequence[Fragments]) -> Picture:
         """(H, sum of widths, 3 or 4), first camera left."""
-        views = zip(fragments, dressed.textures, strict=True)
-        return torch.cat([self._shade(*view) for view in views], dim=1).cpu().numpy()
+        views = [self._shade(*view) for view in zip(fragments, dressed.textures, strict=True)]
+        if self._alpha:
+            vertices = dressed.vertices.to(self._rasteriser.device)
+            for index, (camera, seen) in enumerate(zip(self.cameras, fragments, strict=True)):
+                covered = self._rasteriser.coverage(vertices, self._faces, camera)
+                views[index] = cut_out(views[index], seen.face_index >= 0, covered)
+        return torch.cat(views, dim=1).cpu().numpy()
 
     @torch.inference_mode()
     def _lights_from(self, ao: npt.ArrayLike | None) -> list[Tensor]:
@@ -165,10 +171,10 @@ class AvatarRenderer:
         return [self._avatar.light(ao=view[None]) for view in maps]
 
     def _shade(self, fragments: Fragments, texture: Tensor) -> Tensor:
-        """(H, W, 3 or 4) uint8; only pixels that show something are looked up."""
+        """(H, W, 3) uint8; only pixels that show something are looked up."""
         face_index = fragments.face_index.to(texture.device)
         height, width = face_index.shape
-        picture = torch.zeros(height * width, self._channels, dtype=torch.uint8, device=texture.device)
+        picture = torch.zeros(height * width, 3, dtype=torch.uint8, device=texture.device)
         seen = (face_index.reshape(-1) >= 0).nonzero()[:, 0]
         if len(seen):
             corners = self._corners[face_index.reshape(-1)[seen].to(torch.int64)]
@@ -177,10 +183,8 @@ class AvatarRenderer:
             size = math.isqrt(len(texture))
             linear = bilinear(uvs * (size - 1), size, blocked=True)(texture)
             shown = to_bytes(linear_to_display(linear.T[..., None]))[..., 0].T
-            if self._channels == 4:
-                shown = functional.pad(shown, (0, 1), value=255)
             picture[seen] = shown
-        return picture.view(height, width, self._channels)
+        return picture.view(height, width, 3)
 
 
 def faces_at_once(device: torch.device) -> int:
