@@ -75,20 +75,20 @@ def perform(
         pose = job.body(heard)
         guide = statistics.denormalise_pose(heard.guide[0, : job.seconds].cpu().numpy())
     else:
-        pose = np.broadcast_to(statistics.pose_mean, (clip.frame_count, POSE_SIZE))
+        pose = np.tile(statistics.pose_mean.astype(np.float32), (clip.frame_count, 1))
         guide = np.zeros((0, POSE_SIZE))
         warnings.append(f"The actor {actor.name} has no networks for the body: it keeps its mean pose.")
         missing.append("body")
     if actor.performs_face:
         face = job.face(heard)
     else:
-        face = np.broadcast_to(statistics.face_mean, (clip.frame_count, FACE_SIZE))
+        face = np.tile(statistics.face_mean.astype(np.float32), (clip.frame_count, 1))
         warnings.append(f"The actor {actor.name} has no network for the face: it stays at rest.")
         missing.append(FACE)
 
     return Performance(
-        pose=pose.astype(np.float32),
-        face=face.astype(np.float32),
+        pose=pose,
+        face=face,
         guide=guide.astype(np.float32),
         actor=actor.name,
         seed=settings.seed,
@@ -194,23 +194,23 @@ class _Job:
             guide = torch.where(self._on_device(self.edit.kept_parameters), poses, guide)
         return _Heard(windows, tuple(body), tuple(face), guide)
 
-    def body(self, heard: _Heard) -> NDArray[np.floating]:
+    def body(self, heard: _Heard) -> FloatArray:
         """Pose (T, 104)."""
         statistics, start, held = self.actor.statistics, self._start("body"), None
         if start is not None:
             motion = statistics.normalise_pose(self._padded(start.pose))
             held = self._held(motion, self.edit.locked_pose, self.edit.kept_parameters)
         motion = self._denoise("body", self.actor.denoiser, heard, held)
-        return statistics.denormalise_pose(motion)
+        return statistics.denormalise_pose(motion).astype(np.float32)
 
-    def face(self, heard: _Heard) -> NDArray[np.floating]:
+    def face(self, heard: _Heard) -> FloatArray:
         """Expression codes (T, 256)."""
         statistics, start, held = self.actor.statistics, self._start(FACE), None
         if start is not None:
             motion = statistics.normalise_face(self._padded(start.face))
             held = self._held(motion, self.edit.locked_face, np.full(FACE_SIZE, FACE in self.edit.kept))
         motion = self._denoise("face", self.actor.face, heard, held)
-        return statistics.denormalise_face(motion)
+        return statistics.denormalise_face(motion).astype(np.float32)
 
     @torch.inference_mode()
     def _denoise(

@@ -6,16 +6,14 @@ import hashlib
 import io
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
-import torch
-import torchaudio
 
+from a2p_backend.audio.resampling import resampled
 from a2p_backend.audio.riff import WavLength, wav_length
 from a2p_backend.wire.client import MAX_CLIP_BYTES, read_clip
 from a2p_backend.wire.performance import FPS, MAX_FRAMES
@@ -38,9 +36,6 @@ SAME_VOICE = 1e-3
 
 FRAME_SLACK = 0.001
 """Seconds that a recording may reach into a last frame without adding it."""
-
-MAX_RATIO_TERM = 1000
-"""Bound on the resampling ratio's denominator, as the filter bank grows with it: the error is under 1e-6."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -107,41 +102,38 @@ def load_clip(
             "parts, or save it as FLAC."
         )
 
-    header = wav_length(content)
+    header, sha256 = wav_length(content), hashlib.sha256(content).hexdigest()
     channels, sample_rate, warnings = _decode(name, content, header)
-    seconds = channels.shape[1] / sample_rate
+    del content  # of a file, which may be as large as all that follows
+    seconds = len(channels[0]) / sample_rate
     warnings += _missing(name, seconds, header)
     if seconds < COMFORTABLE_SECONDS:
         warnings.append(f"{name} lasts only {seconds:.2f} s: so little speech carries no gesture.")
 
     if len(channels) == 2 and _is_same_voice(*channels):
         warnings.append(f"{name} has the same sound left and right: it is used as mono, the partner silent.")
-        channels = channels[:1]
+        del channels[1]
     if speaker == "right":
         if len(channels) < 2:
             raise ClipError(
                 f"{name} has one voice: two people need a stereo recording, one speaker on each side."
             )
-        channels = channels[::-1]
-    levelled = _level(_resample(channels, sample_rate))
-    if np.abs(levelled[0]).max() < SILENCE:
+        channels.reverse()
+    has_partner = len(channels) == 2
+    frames = min(max(math.ceil((seconds - FRAME_SLACK) * FPS), 1), MAX_FRAMES)
+    samples = _conformed(channels, sample_rate, frames * SAMPLES_PER_FRAME)
+    if not has_partner:
+        samples[:, 1] = np.random.default_rng(0).standard_normal(len(samples), np.float32)
+        samples[:, 1] *= np.float32(PARTNER_NOISE)
+    if _peak(samples[:, 0]) < SILENCE:
         warnings.append(
             f"{name} is silent on the actor's channel (the {speaker} one): the actor only listens."
         )
-
-    frames = min(max(math.ceil((seconds - FRAME_SLACK) * FPS), 1), MAX_FRAMES)
-    samples = np.zeros((frames * SAMPLES_PER_FRAME, 2), np.float32)
-    length = min(len(samples), levelled.shape[1])
-    if len(levelled) == 1:
-        noise = np.random.default_rng(0).standard_normal(len(samples), np.float32)
-        samples[:, 1] = np.float32(PARTNER_NOISE) * noise
-    samples[:length, : len(levelled)] = levelled[:, :length].T
-    sha256 = hashlib.sha256(content).hexdigest()
-    return Clip(samples, name, sha256, tuple(warnings), has_partner=len(levelled) == 2)
+    return Clip(samples, name, sha256, tuple(warnings), has_partner)
 
 
-def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[FloatArray, int, list[str]]:
-    """The first one or two channels (C, N), their rate, and warnings."""
+def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[list[FloatArray], int, list[str]]:
+    """The first one or two channels, each (N,), their rate, and warnings."""
     if header is not None and header.sample_rate == 0:
         raise ClipError(f"{name} is damaged: its header gives a sample rate of 0. Export it anew.")
     try:
@@ -159,9 +151,10 @@ def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[FloatA
         raise ClipError(
             f"{name} cannot be read as a recording ({reason}): give a WAV, FLAC, OGG, AIFF or MP3 file."
         ) from error
-    if channels.shape[1] == 0:
+    count = len(channels[0])
+    if count == 0:
         raise ClipError(f"{name} holds no sound: its header is there, but no samples follow.")
-    is_number = np.isfinite(channels).all(axis=0)
+    is_number = np.logical_and.reduce([np.isfinite(channel) for channel in channels])
     if not is_number.all():
         bad = np.flatnonzero(~is_number)
         raise ClipError(
@@ -171,25 +164,28 @@ def _decode(name: str, content: bytes, header: WavLength | None) -> tuple[FloatA
     warnings = []
     if channel_count > 2:
         warnings.append(f"{name} has {channel_count} channels: the first two are the actor and the partner.")
-    if header is None and channels.shape[1] < declared:
-        warnings.append(_cut_off(name, declared / rate, channels.shape[1] / rate))
+    if header is None and count < declared:
+        warnings.append(_cut_off(name, declared / rate, count / rate))
     return channels, rate, warnings
 
 
-def _read_two_channels(file: soundfile.SoundFile) -> FloatArray:
-    """The first one or two channels (C, N), up to the end or to where the file is damaged."""
-    blocks = []
-    while True:
+def _read_two_channels(file: soundfile.SoundFile) -> list[FloatArray]:
+    """The first one or two channels, each (N,), up to the end or to where the file is damaged."""
+    channels = [np.empty(file.frames, np.float32) for _ in range(min(file.channels, 2))]
+    count = 0
+    while count < file.frames:
         try:
             block = file.read(BLOCK, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
-            if not blocks:
+            if not count:
                 raise
             break
         if not len(block):
             break
-        blocks.append(np.ascontiguousarray(block[:, :2].T))  # a copy, so that the other channels can go
-    return np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.float32)
+        for channel, column in zip(channels, block.T, strict=False):
+            channel[count : count + len(block)] = column
+        count += len(block)
+    return [channel[:count] for channel in channels]
 
 
 def _missing(name: str, seconds: float, header: WavLength | None) -> list[str]:
@@ -202,31 +198,44 @@ def _cut_off(name: str, declared: float, present: float) -> str:
     return f"{name} is cut off: its header promises {declared:.2f} s; the first {present:.2f} s are used."
 
 
-def _resample(channels: FloatArray, rate: int) -> FloatArray:
-    """(C, N) at `rate` to (C, M) at 48 kHz, a channel at a time to halve the memory it takes."""
-    if rate == SAMPLE_RATE:
-        return channels
-    ratio = Fraction(SAMPLE_RATE, rate).limit_denominator(MAX_RATIO_TERM)
-    resampled = [
-        torchaudio.functional.resample(torch.from_numpy(channel), ratio.denominator, ratio.numerator).numpy()
-        for channel in np.ascontiguousarray(channels)
-    ]
-    return np.stack(resampled)
+def _conformed(channels: list[FloatArray], rate: int, count: int) -> FloatArray:
+    """Channels, each (N,) at `rate`, as samples (count, 2) at 48 kHz: levelled, and silent past their end.
 
-
-def _level(channels: FloatArray) -> FloatArray:
-    """Channels (C, N) divided by the actor's peak (the released demo's rule, with the sign ignored).
-
-    The partner is divided by its own peak where that is higher, so that neither exceeds 1 and a partner's
-    hiss is not raised to a voice. An actor's channel that is silent is left as it is.
+    The list is emptied, so that a channel can go once it is conformed; for the same reason the samples lie
+    channel by channel in memory.
     """
-    actor_peak, *partner_peak = (float(np.abs(channel).max()) for channel in channels)
-    level = 1 / actor_peak if actor_peak >= SILENCE else 1.0
-    levels = [level, *(min(level, 1 / max(peak, SILENCE)) for peak in partner_peak)]
-    return channels * np.array(levels, np.float32)[:, None]
+    samples = np.zeros((2, count), np.float32)
+    level = None
+    for out in samples[: len(channels)]:
+        level = _put_levelled(resampled(channels.pop(0), rate, SAMPLE_RATE), level, out)
+    return samples.T
+
+
+def _put_levelled(channel: FloatArray, actors_level: float | None, out: FloatArray) -> float:
+    """Writes a channel divided by its peak (the released demo's rule, with the sign ignored); 1 / peak.
+
+    The partner is divided by its own peak only where that is higher than the actor's, so that neither exceeds
+    1 and a partner's hiss is not raised to a voice. An actor's channel that is silent is left as it is.
+    """
+    peak = _peak(channel)
+    if actors_level is None:
+        level = 1 / peak if peak >= SILENCE else 1.0
+    else:
+        level = min(actors_level, 1 / max(peak, SILENCE))
+    length = min(len(channel), len(out))
+    np.multiply(channel[:length], np.float32(level), out=out[:length])
+    return level
+
+
+def _peak(channel: FloatArray) -> float:
+    """The largest magnitude, found without a copy of the channel."""
+    return float(max(channel.max(), -channel.min()))
 
 
 def _is_same_voice(left: FloatArray, right: FloatArray) -> bool:
-    energy = float(np.square(left, dtype=np.float64).sum())
-    difference = float(np.square(left - right, dtype=np.float64).sum())
+    energy = difference = 0.0
+    for start in range(0, len(left), BLOCK):
+        ours, theirs = left[start : start + BLOCK], right[start : start + BLOCK]
+        energy += float(np.square(ours, dtype=np.float64).sum())
+        difference += float(np.square(ours - theirs, dtype=np.float64).sum())
     return energy > 0 and difference < SAME_VOICE * energy

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from a2p_backend.audio import clip as clip_module
+from a2p_backend.audio import resampling
 from a2p_backend.audio.clip import ClipError, load_clip
 from a2p_backend.audio.riff import wav_length
 from kinematics.errors import A2PError
@@ -109,6 +110,15 @@ def test_any_rate_becomes_48_khz(rate: int) -> None:
     assert clip.samples.shape == (72_000, 2)
     inner = slice(4_800, -4_800)  # away from the ends, where the filter meets silence
     np.testing.assert_allclose(clip.samples[inner, 0], tone(1.5, peak=1.0)[inner], atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 44_101, 192_000])
+def test_pieces_are_resampled_as_the_whole(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(3).uniform(-1, 1, round(5.2 * rate)).astype(np.float32)
+    whole = resampling.resampled(noise, rate, 48_000)
+    assert len(whole) == pytest.approx(5.2 * 48_000, abs=1)
+    monkeypatch.setattr(resampling, "PIECE_SECONDS", 1)
+    np.testing.assert_allclose(resampling.resampled(noise, rate, 48_000), whole, atol=1e-6)
 
 
 def test_mono_gets_the_same_faint_partner_each_time() -> None:
