@@ -8,7 +8,10 @@ pyzmq's for each Python and platform, and one small pure wheel of `kinematics` a
 `a2p-legacy-VERSION.zip` is for Blender before 4.2, which knows no wheels: the same packages, unpacked under
 `a2p/vendor`, from where `blender_addon/vendoring.py` picks the ones that fit.
 
-pyzmq's wheels are downloaded once into build/wheels and compared with the checksums below. The same sources
+Both bring a folder `backend` for Install Backend: the whole project as a wheel, the versions that are known
+to work with it (constraints.txt), and pip, which not every Python has.
+
+Wheels of others are downloaded once into build/wheels and compared with the checksums below. The same sources
 make the same bytes, whenever they are built.
 """
 
@@ -25,6 +28,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import tomllib
 
@@ -37,7 +41,9 @@ CACHE = ROOT / "build" / "wheels"
 
 # Not the newest: 26.4 has one wheel for each Python. Later ones have cp312-abi3 for Python 3.12 and up, but
 # on 3.13 Blender refuses an extension with cp311 and abi3 wheels: it reads the pair as "Python 3.11 only".
+# constraints.txt names the same, so that both ends of the wire are tested with what the zips bring.
 PYZMQ = "26.4.0"
+PIP = "26.3"
 
 # Blender 3.1 to 4.0 run on Python 3.10, 4.1 to 5.0 on 3.11 (and Debian's 3.4), 5.1 and 5.2 on 3.13.
 LEGACY_PYTHONS = ("310", "311")
@@ -57,22 +63,45 @@ class DownloadError(BuildError):
 
 @dataclass(frozen=True)
 class Platform:
-    """One kind of machine: pip's name for it, Blender's names, and `sysconfig.get_platform()`'s."""
+    """One kind of machine: its wheels' tag, Blender's names, and `sysconfig.get_platform()`'s."""
 
     wheel_tag: str
     blender_names: tuple[str, ...]
     sysconfig_name: str
     legacy: bool = True
 
+    @property
+    def pip_name(self) -> str:
+        """What pip is asked for; a tag may hold several names, the last of them understood by every pip."""
+        return self.wheel_tag.rpartition(".")[2]
+
 
 PLATFORMS = (
     Platform("manylinux_2_28_x86_64", ("linux-x64",), "linux-x86_64"),
+    Platform("manylinux_2_17_aarch64.manylinux2014_aarch64", ("linux-arm64",), "linux-aarch64"),
     Platform("win_amd64", ("windows-x64",), "win-amd64"),
     Platform(
         "win_arm64", ("windows-arm64",), "win-arm64", legacy=False
     ),  # Blender for it begins with 4.2's time
     Platform("macosx_10_15_universal2", ("macos-arm64", "macos-x64"), "macosx-universal2"),
 )
+
+
+class Wheel(Protocol):
+    """A wheel of others."""
+
+    @property
+    def filename(self) -> str: ...
+
+    @property
+    def checksum(self) -> str:
+        """Its SHA-256, in hexadecimal, as the package index states it."""
+        ...
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        """pip's arguments that name it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,15 @@ class BinaryWheel:
         return f"pyzmq-{PYZMQ}-cp{self.python}-cp{self.python}-{self.platform.wheel_tag}.whl"
 
     @property
+    def checksum(self) -> str:
+        return CHECKSUMS[self.python, self.platform.sysconfig_name]
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        python = ("--implementation", "cp", "--abi", f"cp{self.python}", "--python-version", self.python)
+        return (*python, "--platform", self.platform.pip_name, f"pyzmq=={PYZMQ}")
+
+    @property
     def vendor_folder(self) -> str:
         """Where the legacy add-on keeps it: see `blender_addon.vendoring.binary_folder_name`."""
         return f"cp{self.python}-{self.platform.sysconfig_name}"
@@ -99,20 +137,38 @@ LEGACY_WHEELS = tuple(
     BinaryWheel(python, platform) for python in LEGACY_PYTHONS for platform in PLATFORMS if platform.legacy
 )
 
-# SHA-256 by Python and platform, as the package index states them. Change them with PYZMQ.
+
+@dataclass(frozen=True)
+class PipWheel:
+    """pip's wheel, for any Python and platform."""
+
+    filename: str = f"pip-{PIP}-py3-none-any.whl"
+    checksum: str = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+    request: tuple[str, ...] = (f"pip=={PIP}",)
+
+
+PIP_WHEEL = PipWheel()
+
+# By Python and platform. Change them with PYZMQ.
 CHECKSUMS = {
-    ("310", "macosx_10_15_universal2"): "0329bdf83e170ac133f44a233fc651f6ed66ef8e66693b5af7d54f45d1ef5918",
-    ("310", "manylinux_2_28_x86_64"): "7dacb06a9c83b007cc01e8e5277f94c95c453c5851aac5e83efe93e72226353f",
-    ("310", "win_amd64"): "fa59e1f5a224b5e04dc6c101d7186058efa68288c2d714aa12d27603ae93318b",
-    ("311", "macosx_10_15_universal2"): "bfcf82644c9b45ddd7cd2a041f3ff8dce4a0904429b74d73a439e8cab1bd9e54",
-    ("311", "manylinux_2_28_x86_64"): "2f9f7ffe9db1187a253fca95191854b3fda24696f086e8789d1d449308a34b88",
-    ("311", "win_amd64"): "963977ac8baed7058c1e126014f3fe58b3773f45c78cce7af5c26c09b6823896",
-    ("311", "win_arm64"): "c0c8e8cadc81e44cc5088fcd53b9b3b4ce9344815f6c4a03aec653509296fae3",
-    ("313", "macosx_10_15_universal2"): "c43fac689880f5174d6fc864857d1247fe5cfa22b09ed058a344ca92bf5301e3",
-    ("313", "manylinux_2_28_x86_64"): "6332452034be001bbf3206ac59c0d2a7713de5f25bb38b06519fc6967b7cf771",
-    ("313", "win_amd64"): "23ecc9d241004c10e8b4f49d12ac064cd7000e1643343944a10df98e57bc544b",
-    ("313", "win_arm64"): "1edb0385c7f025045d6e0f759d4d3afe43c17a3d898914ec6582e6f464203c08",
+    ("310", "macosx-universal2"): "0329bdf83e170ac133f44a233fc651f6ed66ef8e66693b5af7d54f45d1ef5918",
+    ("310", "linux-aarch64"): "398a825d2dea96227cf6460ce0a174cf7657d6f6827807d4d1ae9d0f9ae64315",
+    ("310", "linux-x86_64"): "7dacb06a9c83b007cc01e8e5277f94c95c453c5851aac5e83efe93e72226353f",
+    ("310", "win-amd64"): "fa59e1f5a224b5e04dc6c101d7186058efa68288c2d714aa12d27603ae93318b",
+    ("311", "macosx-universal2"): "bfcf82644c9b45ddd7cd2a041f3ff8dce4a0904429b74d73a439e8cab1bd9e54",
+    ("311", "linux-aarch64"): "e9bcae3979b2654d5289d3490742378b2f3ce804b0b5fd42036074e2bf35b030",
+    ("311", "linux-x86_64"): "2f9f7ffe9db1187a253fca95191854b3fda24696f086e8789d1d449308a34b88",
+    ("311", "win-amd64"): "963977ac8baed7058c1e126014f3fe58b3773f45c78cce7af5c26c09b6823896",
+    ("311", "win-arm64"): "c0c8e8cadc81e44cc5088fcd53b9b3b4ce9344815f6c4a03aec653509296fae3",
+    ("313", "macosx-universal2"): "c43fac689880f5174d6fc864857d1247fe5cfa22b09ed058a344ca92bf5301e3",
+    ("313", "linux-aarch64"): "902aca7eba477657c5fb81c808318460328758e8367ecdd1964b6330c73cae43",
+    ("313", "linux-x86_64"): "6332452034be001bbf3206ac59c0d2a7713de5f25bb38b06519fc6967b7cf771",
+    ("313", "win-amd64"): "23ecc9d241004c10e8b4f49d12ac064cd7000e1643343944a10df98e57bc544b",
+    ("313", "win-arm64"): "1edb0385c7f025045d6e0f759d4d3afe43c17a3d898914ec6582e6f464203c08",
 }
+
+
+W = TypeVar("W", bound=Wheel)
 
 
 def checksum(path: Path) -> str:
@@ -120,16 +176,14 @@ def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def download(wheel: BinaryWheel, cache: Path) -> None:
+def download(wheel: Wheel, cache: Path) -> None:
     """Let pip fetch one wheel into the cache.
 
     Raises:
         DownloadError: pip failed: no network, or no such wheel.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--abi", f"cp{wheel.python}"]
-    command += ["--python-version", wheel.python, "--platform", wheel.platform.wheel_tag]
-    command += ["--dest", str(cache), f"pyzmq=={PYZMQ}"]
+    command += ["--only-binary=:all:", "--dest", str(cache), *wheel.request]
     print(f"  downloading {wheel.filename}", flush=True)
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if result.returncode != 0:
@@ -137,7 +191,7 @@ def download(wheel: BinaryWheel, cache: Path) -> None:
         raise DownloadError(f"could not download {wheel.filename}: {reason[0]}")
 
 
-def fetch_wheels(wheels: Iterable[BinaryWheel], cache: Path, *, offline: bool) -> dict[BinaryWheel, Path]:
+def fetch_wheels(wheels: Iterable[W], cache: Path, *, offline: bool) -> dict[W, Path]:
     """Return each wheel's file in the cache, downloaded where it was missing and checked always.
 
     Raises:
@@ -152,7 +206,7 @@ def fetch_wheels(wheels: Iterable[BinaryWheel], cache: Path, *, offline: bool) -
             if offline:
                 raise DownloadError(f"{path} is missing: run once without --offline to download it")
             download(wheel, cache)
-        if checksum(path) != CHECKSUMS[wheel.python, wheel.platform.wheel_tag]:
+        if checksum(path) != wheel.checksum:
             raise BuildError(f"{path} has an unexpected checksum: delete it and build again")
         found[wheel] = path
     return found
@@ -191,26 +245,74 @@ def pure_packages() -> dict[str, bytes]:
 
 
 def pure_wheel() -> tuple[str, bytes]:
-    """File name and bytes of the wheel of `pure_packages` (binary distribution format 1.0)."""
-    info = f"a2p_wire-{__version__}.dist-info"
-    files = pure_packages()
-    files[f"{info}/METADATA"] = (
-        "Metadata-Version: 2.1\nName: a2p-wire\n"
-        f"Version: {__version__}\n"
-        "Summary: The part of a2p that travels inside the Blender add-on\n"
-        "License: GPL-3.0-or-later\nRequires-Python: >=3.10\nRequires-Dist: numpy\nRequires-Dist: pyzmq\n"
+    """File name and bytes of the wheel of `pure_packages`."""
+    metadata = [
+        "Summary: The part of a2p that travels inside the Blender add-on",
+        "Requires-Python: >=3.10",
+        "Requires-Dist: numpy",
+        "Requires-Dist: pyzmq",
+    ]
+    return make_wheel("a2p-wire", pure_packages(), metadata)
+
+
+def project_wheel() -> tuple[str, bytes]:
+    """File name and bytes of the wheel of the whole project, as pyproject.toml describes it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    metadata = [f"Summary: {project['description']}", f"Requires-Python: {project['requires-python']}"]
+    metadata += [f"Requires-Dist: {requirement}" for requirement in project["dependencies"]]
+    for extra, requirements in project["optional-dependencies"].items():
+        metadata.append(f"Provides-Extra: {extra}")
+        metadata += [f'Requires-Dist: {requirement}; extra == "{extra}"' for requirement in requirements]
+    files: dict[str, bytes] = {}
+    for package in ("kinematics", "a2p_backend", "blender_addon"):
+        files |= source_files(ROOT / package, prefix=f"{package}/")
+    return make_wheel(project["name"], files, metadata, project["scripts"])
+
+
+def make_wheel(
+    name: str, files: Mapping[str, bytes], metadata: Iterable[str], scripts: Mapping[str, str] | None = None
+) -> tuple[str, bytes]:
+    """File name and bytes of a wheel for any Python and platform (binary distribution format 1.0).
+
+    metadata: lines after the name and version. scripts: programs and the functions that they call.
+    """
+    stem = f"{name.replace('-', '_')}-{__version__}"
+    info = f"{stem}.dist-info"
+    files = dict(files)
+    files[f"{info}/METADATA"] = "".join(
+        f"{line}\n"
+        for line in (
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            f"Version: {__version__}",
+            "License: GPL-3.0-or-later",
+            *metadata,
+        )
     ).encode()
     files[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: build_addon\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )
     files[f"{info}/LICENSE"] = (ROOT / "LICENSE").read_bytes()
+    if scripts:
+        lines = ["[console_scripts]", *(f"{program} = {function}" for program, function in scripts.items())]
+        files[f"{info}/entry_points.txt"] = "".join(f"{line}\n" for line in lines).encode()
     lines = []
     for name in sorted(files):
         digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
         lines.append(f"{name},sha256={digest},{len(files[name])}\n")
     lines.append(f"{info}/RECORD,,\n")
     files[f"{info}/RECORD"] = "".join(lines).encode()
-    return f"a2p_wire-{__version__}-py3-none-any.whl", write_zip(files)
+    return f"{stem}-py3-none-any.whl", write_zip(files)
+
+
+def backend_files(pip: Path) -> dict[str, bytes]:
+    """What Install Backend installs from, see `blender_addon.services.bundle`. pip: its wheel."""
+    name, contents = project_wheel()
+    return {
+        f"backend/{name}": contents,
+        f"backend/{pip.name}": pip.read_bytes(),
+        "backend/constraints.txt": (ROOT / "constraints.txt").read_bytes(),
+    }
 
 
 def read_manifest(path: Path = MANIFEST) -> dict[str, object]:
@@ -238,8 +340,8 @@ def shipped_manifest(platforms: Iterable[str], wheels: Iterable[str]) -> bytes:
     return "".join(lines[:first_table] + added + lines[first_table:]).encode()
 
 
-def extension_zip(wheels: Mapping[BinaryWheel, Path]) -> bytes:
-    """The extension for Blender 4.2 and later, with these pyzmq wheels."""
+def extension_zip(wheels: Mapping[BinaryWheel, Path], backend: Mapping[str, bytes]) -> bytes:
+    """The extension for Blender 4.2 and later, with these pyzmq wheels and `backend_files`."""
     read_manifest()
     pure_name, pure_bytes = pure_wheel()
     bundled = {pure_name: pure_bytes} | {wheel.filename: path.read_bytes() for wheel, path in wheels.items()}
@@ -248,7 +350,7 @@ def extension_zip(wheels: Mapping[BinaryWheel, Path]) -> bytes:
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     files["blender_manifest.toml"] = shipped_manifest(platforms, bundled)
     files.update({f"wheels/{name}": contents for name, contents in bundled.items()})
-    return write_zip(files)
+    return write_zip(files | dict(backend))
 
 
 def bl_info() -> dict[str, object]:
@@ -265,8 +367,8 @@ def bl_info() -> dict[str, object]:
     }
 
 
-def legacy_zip(wheels: Mapping[BinaryWheel, Path]) -> bytes:
-    """The add-on for Blender before 4.2, with these pyzmq wheels unpacked under `vendor`."""
+def legacy_zip(wheels: Mapping[BinaryWheel, Path], backend: Mapping[str, bytes]) -> bytes:
+    """The add-on for Blender before 4.2, with these pyzmq wheels under `vendor`, and `backend_files`."""
     files = {name: data for name, data in source_files(ADDON).items() if name != "blender_manifest.toml"}
     # At the end, since a module begins with its docstring and `from __future__`; Blender finds it anywhere.
     files["__init__.py"] += f"\nbl_info = {bl_info()!r}\n".encode()
@@ -277,7 +379,7 @@ def legacy_zip(wheels: Mapping[BinaryWheel, Path]) -> bytes:
             for name in archive.namelist():
                 if not name.endswith("/") and not name.startswith("zmq/tests/"):
                     files[f"vendor/{wheel.vendor_folder}/{name}"] = archive.read(name)
-    return write_zip({f"a2p/{name}": data for name, data in files.items()})
+    return write_zip({f"a2p/{name}": data for name, data in (files | dict(backend)).items()})
 
 
 def save(path: Path, contents: bytes) -> Path:
@@ -300,6 +402,7 @@ def build(
     """
     read_manifest()
     found = fetch_wheels(dict.fromkeys(EXTENSION_WHEELS + LEGACY_WHEELS), cache, offline=offline)
+    backend = backend_files(fetch_wheels([PIP_WHEEL], cache, offline=offline)[PIP_WHEEL])
     groups = {"": EXTENSION_WHEELS}
     if split_platforms:
         groups = {
@@ -309,10 +412,13 @@ def build(
             for platform in PLATFORMS
         }
     built = [
-        save(out / f"a2p-{__version__}{suffix}.zip", extension_zip({wheel: found[wheel] for wheel in wheels}))
+        save(
+            out / f"a2p-{__version__}{suffix}.zip",
+            extension_zip({wheel: found[wheel] for wheel in wheels}, backend),
+        )
         for suffix, wheels in groups.items()
     ]
-    legacy = legacy_zip({wheel: found[wheel] for wheel in LEGACY_WHEELS})
+    legacy = legacy_zip({wheel: found[wheel] for wheel in LEGACY_WHEELS}, backend)
     return [*built, save(out / f"a2p-legacy-{__version__}.zip", legacy)]
 
 

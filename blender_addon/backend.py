@@ -134,8 +134,8 @@ def _launching() -> Waiting[Known]:
         return (yield from _waiting_for(_process))
     except OSError as error:
         raise A2PError(
-            f"The backend's program {command[0]} does not start ({error.strerror or error}): "
-            "correct it in the add-on's preferences."
+            f"The backend's program {command[0]} does not start ({error.strerror or error}): press "
+            "Install Backend anew (the Blender that made it may be gone), or correct it in the preferences."
         ) from error
     except BaseException:
         stop()
@@ -155,7 +155,7 @@ def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
         except EndpointError:
             if process.poll() is not None:
                 raise A2PError(
-                    "The backend ended while starting: run `a2p doctor` in its environment."
+                    f"The backend ended while starting: `{process.args[0]} doctor` says why."
                 ) from None
             if waited > START_SECONDS:
                 raise

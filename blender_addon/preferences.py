@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import bpy
 
@@ -32,13 +31,13 @@ class A2PPreferences(bpy.types.AddonPreferences):
     )
     package: bpy.props.StringProperty(
         name="Install From",
-        description="What Install Backend installs: a package's name, an address, "
-        "or the path of a folder or wheel on this machine",
-        default="a2p",
+        description="What Install Backend installs: an address, or the path of a folder or wheel "
+        "on this machine; empty: the backend that came with the add-on",
     )
     python: bpy.props.StringProperty(
         name="Python",
-        description="The Python 3.11 or newer that makes the environment; empty: Blender's own",
+        description="The Python (3.11 to 3.14) that makes the environment; "
+        "empty: Blender's own, or else one that is installed",
         subtype="FILE_PATH",
     )
 
@@ -76,18 +75,13 @@ def backend_program() -> str:
 
 
 def package() -> str:
-    """What Install Backend installs."""
-    return _setting("package") or "a2p"
+    """What Install Backend installs in place of the backend that came with the add-on, or an empty string."""
+    return _setting("package")
 
 
 def python() -> str:
     """The Python that the user chose for the backend, or an empty string."""
     return bpy.path.abspath(_setting("python"))
-
-
-def is_on_this_machine(requirement: str) -> bool:
-    """Whether what is to be installed lies on this machine; what it needs may not."""
-    return urlsplit(requirement).scheme in ("", "file") and Path(requirement).exists()
 
 
 def _setting(name: str) -> str:

@@ -14,5 +14,5 @@ fi
 echo "Setting up $environment with $("$python" --version): Blender, torch and the rest, some 6 GB, a few minutes."
 "$python" -m venv --clear "$environment"
 "$environment/bin/python" -m pip install --disable-pip-version-check --constraint constraints.txt \
-    --editable ".[blender,plate,dev]"
+    --editable ".[blender,plate,record,dev]"
 echo "Set up. Next: make demo"

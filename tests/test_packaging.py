@@ -6,6 +6,7 @@ Blender runs in processes that see numpy and Blender alone: whatever else import
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -112,6 +113,33 @@ def test_one_version_number(zips):
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_the_zips_bring_the_backend_as_pyproject_describes_it(zips, tmp_path):
+    """pip's own reading of the wheel; and pip runs out of its wheel, as Install Backend runs it."""
+    with zipfile.ZipFile(zips[0]) as extension, zipfile.ZipFile(zips[1]) as legacy:
+        names = [name for name in extension.namelist() if name.startswith("backend/")]
+        extension.extractall(tmp_path, names)
+        for name in names:
+            assert legacy.read(f"a2p/{name}") == extension.read(name)
+    backend = tmp_path / "backend"
+    (wheel,), (pip,) = backend.glob("a2p-*.whl"), backend.glob("pip-*.whl")
+    assert (backend / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
+
+    target = tmp_path / "installed"
+    run([sys.executable, pip / "pip", "install", "-q", "--no-deps", "--no-index", "-t", target, wheel])
+    (found,) = importlib.metadata.distributions(name="a2p", path=[str(target)])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["record"]]
+    assert set(wanted) <= {requirement.partition(";")[0].strip() for requirement in found.requires}
+    assert {point.name: point.value for point in found.entry_points} == project["scripts"]
+    assert found.metadata["Requires-Python"] == project["requires-python"]
+    assert (target / "a2p_backend/actors/default/body.safetensors").is_file()
+
+
+def test_both_ends_of_the_wire_are_tested_with_one_pyzmq():
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert f"pyzmq=={build_addon.PYZMQ}" in constraints
+
+
 def test_the_archives_depend_on_contents_alone(zips):
     for path in zips:
         with zipfile.ZipFile(path) as archive:
@@ -130,12 +158,13 @@ def test_a_wheel_that_is_not_the_tested_one_is_refused(tmp_path):
         build_addon.fetch_wheels([wheel], tmp_path, offline=True)
 
 
-def test_a_zip_for_one_platform_has_its_wheels_only(zips, tmp_path):
+def test_a_zip_for_one_platform_has_its_wheels_only(zips, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_addon, "backend_files", lambda pip: {})  # megabytes that are the same in each
     linux, *_ = build_addon.build(tmp_path, offline=True, split_platforms=True)
     with zipfile.ZipFile(linux) as archive:
         manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
         assert sorted(manifest["wheels"]) == sorted(
-            f"./{name}" for name in archive.namelist() if name.endswith(".whl")
+            f"./{name}" for name in archive.namelist() if name.startswith("wheels/")
         )
     assert manifest["platforms"] == ["linux-x64"]
     assert len(manifest["wheels"]) == 1 + len(build_addon.EXTENSION_PYTHONS)

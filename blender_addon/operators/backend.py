@@ -7,7 +7,8 @@ import bpy
 from kinematics.errors import A2PError
 
 from .. import backend, compat, jobs, preferences
-from ..services.installation import Installation, installing, own_python
+from ..services.bundle import find_bundle
+from ..services.installation import Order, installing, log_of
 from .reporting import reported
 
 
@@ -65,10 +66,11 @@ class A2P_OT_install_backend(bpy.types.Operator):
                     "Blender is set to stay offline: allow online access in Preferences > System > Network, "
                     "or install the backend by hand and name its `a2p` in the add-on's preferences."
                 )
-            python = preferences.python() or own_python()
-            installation = Installation(preferences.environment_folder(), preferences.package(), python)
-            jobs.start("Installing the backend", installing(installation))
-            self.report({"INFO"}, f"What is installed is written to {installation.log}")
+            order = Order(
+                preferences.environment_folder(), find_bundle(), preferences.package(), preferences.python()
+            )
+            jobs.start("Installing the backend", installing(order))
+            self.report({"INFO"}, f"What is installed is written to {order.log}")
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -81,10 +83,10 @@ class A2P_OT_open_install_log(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return Installation(preferences.environment_folder(), "", "").log.is_file()
+        return log_of(preferences.environment_folder()).is_file()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        log = Installation(preferences.environment_folder(), "", "").log
+        log = log_of(preferences.environment_folder())
         text = bpy.data.texts.load(str(log))
         self.report({"INFO"}, f"The log is the text {text.name}: choose it in a text editor")
         return {"FINISHED"}

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import sys
-import sysconfig
-import time
+import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from a2p_backend.wire.progress import Progress
+from a2p_backend.wire.progress import Cancelled, Progress
 from kinematics.errors import A2PError
 
-from .. import jobs
+from .. import backend, jobs
+from . import pip_log, pythons, torch_builds
+from .bundle import Bundle
+from .pythons import Python
+from .torch_builds import TorchBuild
+from .watching import watched
 
-OLDEST_PYTHON = (3, 11)
-LONGEST_STEP = 3600.0
+LONGEST_STEP = 3 * 3600.0
 """Seconds that the download may take."""
-_PACKAGES = 40
-"""About how many packages the backend needs, for the progress."""
-_FAREWELL = 5.0
+_PLENTY = 12_000_000_000
+"""Bytes that must be free: the largest build of PyTorch and the libraries of NVIDIA, packed and unpacked."""
 
 
 @dataclass(frozen=True)
-class Installation:
-    """Where the backend goes, and from where.
+class Order:
+    """What is to be installed, and where.
 
-    folder: of the environment. package: what pip installs: a name, an address, or a folder or wheel that is
-    on this machine. python: the program that makes the environment.
+    folder: of the environment, made anew. package: what pip is asked for; empty: the bundle's backend.
+    python: the program that makes the environment; empty: one is looked for.
     """
 
     folder: Path
-    package: str
-    python: str
+    bundle: Bundle
+    package: str = ""
+    python: str = ""
+
+    @property
+    def log(self) -> Path:
+        """What pip said."""
+        return log_of(self.folder)
 
     @property
     def program(self) -> Path:
@@ -42,77 +50,108 @@ class Installation:
         return self.folder / ("Scripts/a2p.exe" if sys.platform == "win32" else "bin/a2p")
 
     @property
-    def log(self) -> Path:
-        """What pip said."""
-        return self.folder.with_name(f"{self.folder.name}-install.log")
-
-    @property
-    def commands(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Each stage's name and command."""
-        python = str(self.program.with_name("python.exe" if sys.platform == "win32" else "python"))
-        pip = (python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", self.package)
-        return (
-            ("making the environment", (self.python, "-m", "venv", "--clear", str(self.folder))),
-            ("installing", pip),
-        )
+    def downloads(self) -> Path:
+        """Where pip keeps what it fetched, so that a second attempt goes on; gone after a successful one."""
+        return self.folder.with_name(f"{self.folder.name}-downloads")
 
 
-def own_python() -> str:
-    """The Python that Blender brings, if the backend runs on it. Raises A2PError."""
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
-        raise A2PError(
-            f"The backend needs Python {wanted} or newer, and this Blender has "
-            f"{sysconfig.get_python_version()}: name one in the add-on's preferences."
-        )
-    return sys.executable
+def log_of(folder: Path) -> Path:
+    """The log of the environment in `folder`."""
+    return folder.with_name(f"{folder.name}-install.log")
 
 
-def installing(installation: Installation) -> jobs.Steps:
+def installing(order: Order) -> jobs.Steps:
     """Make the environment and install the backend into it: a job. On an error or Cancel the log stays."""
-    log = installation.log
+    log = order.log
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
+        _require_room(log.parent)
         with log.open("wb") as file:
-            for stage, command in installation.commands:
-                yield from _running(stage, command, file, log)
+            try:
+                yield from _installing(order, file)
+            except (A2PError, Cancelled):
+                yield from _removing(order.folder)
+                raise
     except OSError as error:
         raise A2PError(f"Cannot write {log}: {error.strerror or error}.") from error
-    if not installation.program.is_file():
-        raise A2PError(f"{installation.package} was installed but brings no `a2p`: see {log}.")
-    return None
+    yield from _removing(order.downloads)
+    return jobs.Done(None, "The backend is installed: press Start.")
 
 
-def _running(
-    stage: str, command: Sequence[str], output: IO[bytes], log: Path
+def _installing(order: Order, file: IO[bytes]) -> Generator[Progress | None, None, None]:
+    yield Progress("looking for a Python", 0, 1)
+    python = yield from pythons.finding(order.python)
+    build = torch_builds.build_for((yield from torch_builds.finding_card()))
+    pip_log.note(file, f"Python {'.'.join(map(str, python.version))}, {python.program}; PyTorch {build.name}")
+    if backend.started_here():
+        backend.stop()  # Windows does not let go of a program that runs
+    yield from _environment(order, python, file)
+    yield from _torch(order, python, build, file)
+    yield from _packages(order, python, (order.package or order.bundle.requirement,), (), file)
+    if not order.program.is_file():
+        raise A2PError(f"{order.package} was installed but brings no `a2p`: see {order.log}.")
+    yield Progress("trying the backend", 0, 1)
+    if (yield from watched((str(order.program), "doctor"), file, LONGEST_STEP)) != 0:
+        raise A2PError(f"The backend was installed but does not work here: see {order.log}.")
+
+
+def _environment(order: Order, python: Python, file: IO[bytes]) -> Generator[Progress | None, None, None]:
+    """Without pip, which Debian's Python, for one, does not have: the bundle has it."""
+    command = (python.program, "-I", "-m", "venv", "--clear", "--without-pip", str(order.folder))
+    stage = Progress("making the environment", 0, 1)
+    if (yield from watched(command, file, LONGEST_STEP, lambda: stage)) != 0:
+        raise A2PError(
+            f"{python.program} makes no environment, {pip_log.reason(order.log)}: name another Python in the "
+            f"add-on's preferences, or see {order.log}."
+        )
+
+
+def _torch(
+    order: Order, python: Python, build: TorchBuild, file: IO[bytes]
 ) -> Generator[Progress | None, None, None]:
+    """PyTorch from its own index where that has the fitting build; else it comes with the backend."""
+    if build.index is None:
+        return
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    except OSError as error:
-        raise A2PError(f"Cannot run {command[0]}: {error.strerror or error}.") from error
-    deadline = time.monotonic() + LONGEST_STEP
-    try:
-        while process.poll() is None:
-            if time.monotonic() > deadline:
-                raise A2PError(f"Installing the backend took over an hour and was given up: see {log}.")
-            yield Progress(stage, min(_collected(log), _PACKAGES - 1), _PACKAGES)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(_FAREWELL)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(_FAREWELL)
-    if process.returncode != 0:
-        raise A2PError(f"{stage.capitalize()} failed, {_last_line(log)}: see {log}.")
+        options = ("--index-url", build.index, "--retries", "2")
+        yield from _packages(order, python, ("torch", "torchaudio"), options, file)
+    except A2PError:
+        if build.needed:
+            raise
+        pip_log.note(file, f"{build.index} cannot be used: PyTorch comes from the usual index")
 
 
-def _collected(log: Path) -> int:
-    """How many packages pip has looked at."""
-    return log.read_bytes().count(b"Collecting ")
+def _packages(
+    order: Order, python: Python, packages: Sequence[str], options: Sequence[str], file: IO[bytes]
+) -> Generator[Progress | None, None, None]:
+    scripts, libraries = order.program.parent, f"lib/python{'.'.join(map(str, python.version))}"
+    if sys.platform == "win32":
+        libraries = "Lib"
+    own = scripts / ("python.exe" if sys.platform == "win32" else "python")
+    command = (str(own), str(order.bundle.pip / "pip"), "install", "--no-input", "--progress-bar", "raw")
+    command += ("--disable-pip-version-check", "--cache-dir", str(order.downloads))
+    command += ("--constraint", str(order.bundle.constraints), *options, *packages)
+    where = order.folder / libraries / "site-packages"
+    pip_log.note(file, f"pip installs {', '.join(packages)}")
+    status = yield from watched(
+        command, file, LONGEST_STEP, lambda: pip_log.progress(order.log, "looking for packages", where)
+    )
+    if status != 0:
+        raise A2PError(f"Installing failed, {pip_log.reason(order.log)}: see {order.log}.")
 
 
-def _last_line(log: Path) -> str:
-    lines = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip().rstrip(".")[:200] if lines else "with no reason given"
+def _require_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _PLENTY:
+        raise A2PError(
+            f"{folder} has {free / 1e9:.0f} GB free and the backend needs up to {_PLENTY / 1e9:.0f} while it "
+            "is installed: make room, or name another folder as the environment in the add-on's preferences."
+        )
+
+
+def _removing(folder: Path) -> Generator[Progress | None, None, None]:
+    """Steps that remove a folder of gigabytes in a thread."""
+    thread = threading.Thread(target=shutil.rmtree, args=(folder, True), name="a2p tidying", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        yield Progress("tidying up", 0, 1)
