@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from kinematics.errors import A2PError
+from kinematics.face.motion import default_motion
 from kinematics.face_mesh import load_default_face_mesh
 
 from ..scene import face_mesh, takes
@@ -14,11 +15,17 @@ _ACTOR = "default"
 
 
 class A2P_OT_head_mesh(bpy.types.Operator):
-    """Add the head that the newest take's rig moves, with a keyed shape key for each expression code"""
+    """Add the head that the newest take's rig moves, with a keyed shape key for each expression"""
 
     bl_idname = "a2p.head_mesh"
     bl_label = "Add Head Mesh"
     bl_options = {"REGISTER", "UNDO"}
+
+    arkit: bpy.props.BoolProperty(
+        name="ARKit Shapes",
+        description="Shape keys are ARKit's 52, and not the actor's own expression codes",
+        default=False,
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -36,10 +43,15 @@ class A2P_OT_head_mesh(bpy.types.Operator):
                     f"The head of actor {performance.actor} is not known: only the default actor's is."
                 )
             mesh = load_default_face_mesh()
-            head = face_mesh.build_face_mesh(mesh, f"{take.name} head")
+            if self.arkit:
+                shapes = face_mesh.ShapeKeys.of_arkit()
+                values = default_motion(performance.face).weights(shapes.names)
+            else:
+                shapes, values = face_mesh.ShapeKeys.of_codes(mesh), mesh.codes(performance.face)
+            head = face_mesh.build_face_mesh(mesh, f"{take.name} head", shapes)
             context.scene.collection.objects.link(head)
             face_mesh.follow_rig(head, mesh, rig)
-            face_mesh.key_expressions(head, performance.face, take.frame_range[0], f"{take.name} head")
+            face_mesh.key_shapes(head, values, take.frame_range[0], f"{take.name} head")
             return {"FINISHED"}
         return {"CANCELLED"}
 

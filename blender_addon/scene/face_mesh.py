@@ -1,14 +1,16 @@
-"""The actor's head as a mesh with a shape key for each expression code."""
+"""The actor's head as a mesh with a shape key for each expression code, or for each of ARKit's shapes."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from kinematics.armature import to_armature_space
+from kinematics.arrays import FloatArray
+from kinematics.face.motion import default_head
+from kinematics.face.shapes import ARKIT_SHAPES
 from kinematics.face_mesh import FaceMesh
 
 from .. import compat
@@ -18,7 +20,26 @@ _MOST = 1.2
 _GROUP = "Face"
 
 
-def build_face_mesh(mesh: FaceMesh, name: str) -> bpy.types.Object:
+@dataclass(frozen=True, eq=False)
+class ShapeKeys:
+    """names: of S keys. moves: (S, V, 3) cm, skeleton axes, at 1. most: how far a key may go."""
+
+    names: tuple[str, ...]
+    moves: FloatArray
+    most: float
+
+    @classmethod
+    def of_codes(cls, mesh: FaceMesh) -> ShapeKeys:
+        """One for each of the actor's named expression codes."""
+        return cls(mesh.names, mesh.moves, _MOST)
+
+    @classmethod
+    def of_arkit(cls) -> ShapeKeys:
+        """One for each of ARKit's shapes, on the default actor's head."""
+        return cls(ARKIT_SHAPES, default_head().shapes, 1.0)
+
+
+def build_face_mesh(mesh: FaceMesh, name: str, shapes: ShapeKeys) -> bpy.types.Object:
     """A new object, linked nowhere yet, where a rig at rest has its head."""
     data = bpy.data.meshes.new(name)
     data.from_pydata(to_armature_space(mesh.vertices).tolist(), [], mesh.faces.tolist())
@@ -27,24 +48,21 @@ def build_face_mesh(mesh: FaceMesh, name: str) -> bpy.types.Object:
     layer.data.foreach_set("uv", mesh.uvs[mesh.uv_faces].ravel())
     head = bpy.data.objects.new(name, data)
     head.shape_key_add(name="Basis")
-    for code, move in zip(mesh.names, mesh.moves, strict=True):
-        key = head.shape_key_add(name=code)
-        key.slider_max = _MOST
+    for shape, move in zip(shapes.names, shapes.moves, strict=True):
+        key = head.shape_key_add(name=shape)
+        key.slider_max = shapes.most
         key.data.foreach_set("co", to_armature_space(mesh.vertices + move).astype(np.float32).ravel())
     return head
 
 
-def key_expressions(
-    head: bpy.types.Object, face: NDArray[np.floating[Any]], first_frame: float, name: str
-) -> bpy.types.Action:
-    """A new Action that keys the shape keys with codes (T, 256), one a frame; the head plays it."""
+def key_shapes(head: bpy.types.Object, values: FloatArray, first_frame: float, name: str) -> bpy.types.Action:
+    """A new Action that keys the shape keys with values (T, S), one a frame; the head plays it."""
     keys = head.data.shape_keys
     action = bpy.data.actions.new(name)
     with compat.curves_of(action, keys) as curves:
-        for index, block in enumerate(keys.key_blocks[1:]):
+        for block, column in zip(keys.key_blocks[1:], values.T, strict=True):
             path = f'key_blocks["{bpy.utils.escape_identifier(block.name)}"].value'
-            values = np.clip(face[:, index], 0.0, _MOST)
-            keyframes.key_property(curves, path, values, first_frame, _GROUP)
+            keyframes.key_property(curves, path, column, first_frame, _GROUP)
     return action
 
 
