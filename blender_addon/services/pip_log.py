@@ -41,11 +41,11 @@ def progress(log: Path, stage: str, packages: Path) -> Progress:
         names = said.rpartition(_UNPACKING)[2].partition("\n")[0].split(",")
         there = {_plain(path.name.partition("-")[0]) for path in packages.glob("*.dist-info")}
         return Progress("unpacking packages", sum(_plain(name) in there for name in names), len(names))
-    downloads = re.findall(r"Downloading (\S+?)(?:-\d\S*)? \(", said)
-    counts = re.findall(r"^Progress (\d+) of (\d+)$", said, re.MULTILINE)
-    if downloads and counts and int(counts[-1][1]) >= _WORTH_TELLING:
+    file, _, since = said.rpartition("Downloading ")[2].partition(" (")
+    counts = re.findall(r"^Progress (\d+) of (\d+)$", since, re.MULTILINE)
+    if counts and int(counts[-1][1]) >= _WORTH_TELLING:
         done, total = (int(count) // _MEGABYTE for count in counts[-1])
-        name = downloads[-1].rpartition("/")[2].partition("-")[0]
+        name = file.rpartition("/")[2].partition("-")[0]
         return Progress(f"downloading {name}, {total} MB", done, total)
     return Progress(stage, 0, 1)
 

@@ -232,6 +232,9 @@ def test_pips_words_become_progress(tmp_path: Path) -> None:
     assert pip_log.progress(log, "looking", tmp_path) == Progress("looking", 0, 1)
     log.write_text("  Downloading https://x.org/torch-2.11.whl (506.0 MB)\nProgress 53000000 of 506000000\n")
     assert pip_log.progress(log, "looking", tmp_path) == Progress("downloading torch, 506 MB", 53, 506)
+    with log.open("a") as file:
+        file.write("Collecting sympy\n  Downloading sympy-1.14.0.whl (6.3 MB)\nProgress 1 of 6000000\n")
+    assert pip_log.progress(log, "looking", tmp_path) == Progress("looking", 0, 1), "not worth telling"
     log.write_text("Installing collected packages: MarkupSafe, typing-extensions, torch\n")
     for name in ("markupsafe-3.0.4", "typing_extensions-4.16.0", "other-1"):
         (tmp_path / f"{name}.dist-info").mkdir()
