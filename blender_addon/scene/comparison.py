@@ -67,8 +67,8 @@ def draw_comparison(
 ) -> list[Moment]:
     """Draw moments of what `armature` now plays and of its source, as PNG files in `folder`.
 
-    meshes: what the armature moves; without any, its mapped bones are drawn as sticks, as the source's always
-    are. Nothing of the file stays changed.
+    meshes: what the armature moves; where none is skin, which shows its limbs, its mapped bones are drawn as
+    sticks too, as the source's always are. Nothing of the file stays changed.
     """
     count = len(done.source)
     rows = np.unique(((np.arange(moments) + 0.5) * count / moments).astype(int))
@@ -77,9 +77,14 @@ def draw_comparison(
     rig = _rig(armature, meshes, done, frames)
     folder.mkdir(parents=True, exist_ok=True)
     from_source = _draw(source, [], frames, folder, "source", with_sticks=True)
-    from_rig = _draw(rig, [armature, *meshes], frames, folder, "rig", with_sticks=not meshes)
+    has_skin = any(_is_skin(mesh, armature) for mesh in meshes)
+    from_rig = _draw(rig, [armature, *meshes], frames, folder, "rig", with_sticks=not has_skin)
     seconds = rows / done.source.fps
     return [Moment(float(s), *files) for s, *files in zip(seconds, from_source, from_rig, strict=True)]
+
+
+def _is_skin(mesh: bpy.types.Object, armature: bpy.types.Object) -> bool:
+    return any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in mesh.modifiers)
 
 
 def _source(done: Retargeted, rows: np.ndarray) -> _Shown:
@@ -124,7 +129,8 @@ def _shown(
     world_rest, posed = to_world @ rest, to_world @ matrices
     mapped = [bone for chain in figure.bones.values() for bone in chain]
     heights = world_rest[:, :3, 3] @ axes[:, 2]
-    ground = float(heights[_from_feet(figure)].min())
+    # Soles are below the bones of the feet.
+    ground = min([float(heights[_from_feet(figure)].min()), *(float(point @ axes[:, 2]) for point in skin)])
     height = float(heights[mapped].max()) - ground
     tips = _tips(figure, to_world, height * axes[:, 2])
     reached = [point @ axes[:, 2] - ground for point in (*tips.values(), *skin)]

@@ -10,7 +10,7 @@ All frames of a bone are solved at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -198,6 +198,13 @@ class Pose:
             for bone in (*self.target.bones[slot], *twists):
                 if bone in self.turns:
                     self.turns[bone] = quaternion_multiply(turn, self.turns[bone])
+        self._points.clear()
+
+    def turn_before(self, slots: Iterable[str], turn: FloatArray) -> None:
+        """Gives the bones of some slots a turn (4,) at rest, before what they take from the source."""
+        for bone in (bone for slot in slots for bone in self.target.bones.get(slot, ())):
+            if bone in self.turns:
+                self.turns[bone] = self.turns[bone] @ times(turn)
         self._points.clear()
 
     def turn_pelvis(self, turn: FloatArray) -> None:

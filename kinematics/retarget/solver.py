@@ -16,6 +16,7 @@ from kinematics.retarget.pose import Pose, RigMotion
 from kinematics.retarget.reaching import reach_hands
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import FINGERS
+from kinematics.retarget.soles import level_feet
 from kinematics.retarget.source import SourceMotion
 from kinematics.retarget.task import Task
 
@@ -53,11 +54,12 @@ def retarget(
         bone_map = _without_fingers(bone_map)
     task = Task(source, Figure(rig, bone_map.indices(rig)))
     pose = Pose(task)
+    contacts = find_contacts(source, pose.target)
+    level_feet(pose, contacts)
     if options.reach_hands:
         reach_hands(pose)
     # Hands that reach would undo corrections of the arms; feet stand where corrected legs bring them.
     pose.correct(bone_map.corrections)
-    contacts = find_contacts(source, pose.target)
     pose.stand_on_floor(contacts)
     if options.start_at_rest:
         pose.start_at_rest()
