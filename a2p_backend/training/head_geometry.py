@@ -11,11 +11,12 @@ from kinematics.armature import ARMATURE_AXES, METRES_PER_CENTIMETRE
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write
 
-_HEAD_BONES = ("head", "eye", "jaw")
+_HEAD_BONES = ("neck", "head", "eye", "jaw")
+"""The neck belongs to it, so that its edge lies where a collar may cover it."""
 
 
 def write_head(decoder: Decoder, path: Path) -> None:
-    """Write what follows the head's bones to an .npz. A2PError where no bone is called a head."""
+    """Write what follows the bones of head and neck to an .npz. A2PError where no bone is called a head."""
     bones = np.array([any(word in name.lower() for word in _HEAD_BONES) for name in decoder.bones])
     if not bones.any():
         raise A2PError("The avatar has no bone with `head` in its name, so its head cannot be told apart.")

@@ -10,7 +10,8 @@ import numpy as np
 
 from kinematics.arrays import FloatArray
 from kinematics.errors import A2PError
-from kinematics.face.arkit import EYE_RADIANS, JAW_RADIANS
+from kinematics.face.arkit import JAW_RADIANS
+from kinematics.face.eyes import EYE_RADIANS
 from kinematics.face.motion import FaceMotion
 from kinematics.face.names import known_shapes
 from kinematics.face.shapes import ARKIT_SHAPES
