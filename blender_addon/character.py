@@ -3,9 +3,10 @@
     python -m blender_addon.character FILE.blend --out FOLDER
 
 Runs in any Python that has bpy, in a process without torch. Writes `character.npz`: the meshes that the
-armature moves, joined, in its rest pose; their texture coordinates, weights and shape keys; the bones; and
-for each picture its camera, its shape-key values and its pixels, rendered by Workbench in the character's own
-colours.
+armature moves, joined, in its rest pose; their texture coordinates, gloss, weights and shape keys; the bones;
+for each picture its camera, its shape-key values and its pixels; and where Blender puts the vertices in poses
+that were asked for. Pictures are taken under a white dome, as in a capture stage, by Cycles, which knows what
+an open mouth leaves in the dark; or, many times as fast, by Workbench in the character's plain colours.
 """
 
 from __future__ import annotations
@@ -32,6 +33,22 @@ _HEAD_SHARE = 0.16
 """Of the stature, from the top: what the close views look at."""
 _LENS = 85.0
 _SEED = 20240613
+LIGHTS = ("dome", "flat")
+_SAMPLES = 12
+"""A pixel; the denoiser does the rest."""
+_BOUNCES = 3
+_KEPT_MODIFIERS = ("ARMATURE", "CORRECTIVE_SMOOTH")
+"""Those that leave the rest pose as it is and every vertex its number."""
+_SHINING = (
+    "Metallic",
+    "Specular IOR Level",
+    "Specular",
+    "Transmission Weight",
+    "Coat Weight",
+    "Sheen Weight",
+)
+_PLAIN_GLOSS = 0.3
+"""Of what has no material that says how rough it is."""
 
 
 class CharacterError(A2PError):
@@ -61,13 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=768, help="pixels along a picture's side")
+    parser.add_argument("--views", type=int, default=12, help="a sixth of the pictures")
+    parser.add_argument("--light", choices=LIGHTS, default=LIGHTS[0])
     parser.add_argument(
-        "--views", type=int, default=12, help="cameras around the figure, and around its head"
+        "--poses",
+        type=Path,
+        help="an .npz with rotation (P, J, 4), location (P, J, 3), codes (P, E): no pictures then",
     )
     options = parser.parse_args(arguments)
     try:
         character = find_character(open_file(options.file), options.file)
-        arrays = {**mesh_arrays(character), **pictures(character, options.size, options.views)}
+        if options.poses is not None:
+            with np.load(options.poses, allow_pickle=False) as asked:
+                arrays = posed(character, asked["rotation"], asked["location"], asked["codes"])
+        else:
+            shown = pictures(character, options.size, options.views, options.light)
+            arrays = {**mesh_arrays(character), **shown}
     except (A2PError, RuntimeError) as error:
         print(f"error: {str(error).removeprefix('Error: ').strip()}", file=sys.stderr)
         return EXIT_USER_ERROR
@@ -136,7 +162,7 @@ def mesh_arrays(character: Character) -> dict[str, np.ndarray]:
     number = {bone.name: index for index, bone in enumerate(bones)}
     names = character.shape_names
     parts: dict[str, list[np.ndarray]] = {
-        key: [] for key in ("vertices", "faces", "uvs", "weights", "indices")
+        key: [] for key in ("vertices", "faces", "uvs", "weights", "indices", "gloss")
     }
     shapes: list[np.ndarray] = []
     count = 0
@@ -154,6 +180,7 @@ def mesh_arrays(character: Character) -> dict[str, np.ndarray]:
         parts["vertices"].append(points)
         parts["weights"].append(weights)
         parts["indices"].append(indices)
+        parts["gloss"].append(_gloss(mesh))
         keys = data.shape_keys.key_blocks if data.shape_keys else {}
         moves = np.zeros((len(names), len(points), 3), np.float32)
         for index, name in enumerate(names):
@@ -175,69 +202,155 @@ def mesh_arrays(character: Character) -> dict[str, np.ndarray]:
     }
 
 
-def pictures(character: Character, size: int, views: int) -> dict[str, np.ndarray]:
-    """Cameras, shape-key values and pixels of all views; the first ones show the face at rest."""
+def posed(
+    character: Character, rotation: np.ndarray, location: np.ndarray, codes: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Where Blender puts the vertices, "posed" (P, V, 3), metres, world.
+
+    rotation: (P, J, 4) w x y z and location: (P, J, 3), of bones in their order in `mesh_arrays`, in their
+    own axes relative to rest. codes: (P, E) shape-key values.
+    """
+    _show_only(character)
+    character.armature.data.pose_position = "POSE"
+    bones = [character.armature.pose.bones[bone.name] for bone in _bones_parents_first(character.armature)]
+    for bone in bones:
+        bone.rotation_mode = "QUATERNION"
+        for constraint in bone.constraints:
+            constraint.mute = True
+    found = []
+    for index, values in enumerate(codes):
+        _set_shapes(character, dict(zip(character.shape_names, values.tolist(), strict=True)))
+        for bone, turn, place in zip(bones, rotation[index].tolist(), location[index].tolist(), strict=True):
+            bone.rotation_quaternion, bone.location = turn, place
+        graph = bpy.context.evaluated_depsgraph_get()
+        points = [_world(mesh, _coordinates(mesh.evaluated_get(graph).data)) for mesh in character.meshes]
+        if [len(each) for each in points] != [len(mesh.data.vertices) for mesh in character.meshes]:
+            raise CharacterError(
+                "The character's meshes change their vertices with the pose: apply modifiers."
+            )
+        found.append(np.concatenate(points))
+        _tell("poses", index + 1, len(codes))
+    return {"posed": np.array(found, np.float32)}
+
+
+def pictures(character: Character, size: int, views: int, light: str) -> dict[str, np.ndarray]:
+    """Cameras, shape-key values and pixels of all views, of the character at rest but for its shape keys."""
     points = np.concatenate([_world(mesh, _coordinates(mesh.data)) for mesh in character.meshes])
     character.armature.data.pose_position = "REST"
-    camera = _prepare(character, size)
-    names, shots = character.shape_names, list(_shots(points, size, views))
-    values = _values(len(shots), len(names))
-    cameras, pixels = [], []
+    camera = _prepare(character, size, light)
+    names = character.shape_names
+    shots, values = list(_dome_shots(points, size, views)), _dome_values(6 * views, len(names))
+    if light == "flat":
+        # What the dome will light is to be known in its own colours, too.
+        rings = list(_rings(points, size, views))
+        shots = rings + shots
+        values = np.concatenate([_ring_values(len(rings), len(names)), values])
+    pixels = []
     with tempfile.TemporaryDirectory() as folder:
         for index, (shot, codes) in enumerate(zip(shots, values, strict=True)):
-            _set_shapes(character, dict(zip(names, codes, strict=True)))
+            _set_shapes(character, dict(zip(names, codes.tolist(), strict=True)))
             _aim(camera, shot)
             pixels.append(_render(Path(folder) / f"{index}.png", size))
-            cameras.append(shot)
-            print(json.dumps({"stage": "views", "done": index + 1, "total": len(shots)}), flush=True)
+            _tell("views" if light == "flat" else "light", index + 1, len(shots))
     return {
-        "view_K": np.array([shot.K for shot in cameras]),
-        "view_Rt": np.array([shot.Rt for shot in cameras]),
+        "view_K": np.array([shot.K for shot in shots]),
+        "view_Rt": np.array([shot.Rt for shot in shots]),
         "view_codes": values.astype(np.float32),
         "view_pixels": np.array(pixels),
     }
 
 
-def _shots(points: np.ndarray, size: int, views: int) -> Iterator[Camera]:
+@dataclass(frozen=True, eq=False)
+class _Ball:
+    """What a camera is to see whole: middle (3,) and radius, metres."""
+
+    middle: np.ndarray
+    radius: float
+
+    def seen(self, turn: float, lift: float, size: int) -> Camera:
+        """From a direction: radians about the vertical, 0 from the front, and above the horizon."""
+        away = np.array([np.sin(turn) * np.cos(lift), -np.cos(turn) * np.cos(lift), np.sin(lift)])
+        eye = self.middle + 1.08 * self.radius * _LENS / 18.0 * away
+        return look_at(eye, self.middle, size, size, _LENS)
+
+
+def _whole_and_head(points: np.ndarray) -> tuple[_Ball, _Ball]:
     low, high = points.min(axis=0), points.max(axis=0)
     stature = high[2] - low[2]
     top = points[points[:, 2] > high[2] - _HEAD_SHARE * stature]
-    whole = 0.5 * (low + high), 0.5 * float(np.linalg.norm(high - low))
-    head = top.mean(axis=0), 0.62 * float(np.ptp(top, axis=0).max())
-    for (middle, radius), lifts in ((whole, (0.15, 0.75, -0.45)), (head, (0.0, 0.5, -0.45))):
-        distance = 1.08 * radius * _LENS / 18.0
+    whole = _Ball(0.5 * (low + high), 0.5 * float(np.linalg.norm(high - low)))
+    return whole, _Ball(top.mean(axis=0), 0.62 * float(np.ptp(top, axis=0).max()))
+
+
+def _rings(points: np.ndarray, size: int, views: int) -> Iterator[Camera]:
+    """Three rings about the figure, three about its head."""
+    whole, head = _whole_and_head(points)
+    for ball, lifts in ((whole, (0.15, 0.75, -0.45)), (head, (0.0, 0.5, -0.45))):
         for lift in lifts:
             for turn in 2 * np.pi * np.arange(views) / views:
-                around = np.array([np.sin(turn) * np.cos(lift), -np.cos(turn) * np.cos(lift), np.sin(lift)])
-                yield look_at(middle + distance * around, middle, size, size, _LENS)
+                yield ball.seen(turn, lift, size)
 
 
-def _values(count: int, shapes: int) -> np.ndarray:
+def _dome_shots(points: np.ndarray, size: int, views: int) -> Iterator[Camera]:
+    """One in six of the figure, all round; the others of the face, from before it."""
+    whole, head = _whole_and_head(points)
+    generator = np.random.default_rng(_SEED)
+    for index in range(6 * views):
+        if index % 6 == 0:
+            yield whole.seen(2 * np.pi * index / (6 * views), generator.uniform(-0.4, 0.7), size)
+        else:
+            yield head.seen(generator.normal(0.0, 0.6), generator.uniform(-0.4, 0.4), size)
+
+
+def _ring_values(count: int, shapes: int) -> np.ndarray:
     """(count, shapes): every third picture at rest, the others with one or two shapes on."""
+    return _random_values(count, shapes, 2, np.arange(count) % 3 == 0)
+
+
+def _dome_values(count: int, shapes: int) -> np.ndarray:
+    """(count, shapes): every sixth picture at rest, the others with up to three shapes on, or an eighth of
+    many.
+    """
+    return _random_values(count, shapes, max(3, shapes // 8), np.arange(count) % 6 == 3)
+
+
+def _random_values(count: int, shapes: int, most: int, at_rest: np.ndarray) -> np.ndarray:
     generator = np.random.default_rng(_SEED)
     values = np.zeros((count, shapes))
-    for index in range(count):
-        if shapes and index % 3:
-            chosen = generator.choice(shapes, size=min(2, shapes), replace=False)
-            values[index, chosen] = generator.uniform(0.3, 1.0, len(chosen))
+    for index in np.flatnonzero(~at_rest) if shapes else ():
+        chosen = generator.choice(shapes, size=min(generator.integers(1, most + 1), shapes), replace=False)
+        values[index, chosen] = generator.uniform(0.2, 1.0, len(chosen))
     return values
 
 
-def _prepare(character: Character, size: int) -> bpy.types.Object:
-    scene = bpy.context.scene
+def _tell(stage: str, done: int, total: int) -> None:
+    print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+
+
+def _show_only(character: Character) -> None:
+    """The character, as its armature and shape keys move it, and nothing else."""
     shown = {character.armature, *character.meshes}
-    for item in scene.objects:
+    for item in bpy.context.scene.objects:
         item.hide_render = item not in shown
     for mesh in character.meshes:
         for modifier in mesh.modifiers:
-            modifier.show_render = modifier.type == "ARMATURE"
+            modifier.show_render = modifier.show_viewport = modifier.type in _KEPT_MODIFIERS
         if mesh.data.shape_keys:
             mesh.data.shape_keys.animation_data_clear()
-    scene.render.engine = "BLENDER_WORKBENCH"
-    shading = scene.display.shading
-    shading.light, shading.color_type = "FLAT", "TEXTURE"
-    scene.display.render_aa = "OFF"
+
+
+def _prepare(character: Character, size: int, light: str) -> bpy.types.Object:
+    scene = bpy.context.scene
+    _show_only(character)
+    if light == "dome":
+        _light_dome(character)
+    else:
+        scene.render.engine = "BLENDER_WORKBENCH"
+        shading = scene.display.shading
+        shading.light, shading.color_type = "FLAT", "TEXTURE"
+        scene.display.render_aa = "OFF"
     scene.view_settings.view_transform = "Standard"
+    scene.view_settings.exposure, scene.view_settings.gamma = 0.0, 1.0
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.film_transparent = True
@@ -247,6 +360,30 @@ def _prepare(character: Character, size: int) -> bpy.types.Object:
     scene.collection.objects.link(camera)
     scene.camera = camera
     return camera
+
+
+def _light_dome(character: Character) -> None:
+    """White light from everywhere on surfaces that do not shine: each pixel is colour times open sky."""
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.render.use_persistent_data = True
+    cycles = scene.cycles
+    cycles.device, cycles.samples, cycles.seed = "CPU", _SAMPLES, _SEED % 2**31
+    cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
+    cycles.max_bounces = cycles.diffuse_bounces = _BOUNCES
+    cycles.pixel_filter_type, cycles.filter_width = "BOX", 1.0
+    world = bpy.data.worlds.new("a2p dome")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    scene.world = world
+    for material in {slot.material for mesh in character.meshes for slot in mesh.material_slots}:
+        for node in material.node_tree.nodes if material is not None and material.use_nodes else ():
+            if node.type == "BSDF_PRINCIPLED":
+                for name in _SHINING:
+                    for socket in (found for found in node.inputs if found.name == name):
+                        for link in list(socket.links):
+                            material.node_tree.links.remove(link)
+                        socket.default_value = 0.0
 
 
 def _aim(camera: bpy.types.Object, shot: Camera) -> None:
@@ -300,6 +437,27 @@ def _texture_coordinates(data: bpy.types.Mesh) -> np.ndarray:
     uvs = values.reshape(-1, 2)
     uvs[:, 1] = 1.0 - uvs[:, 1]
     return uvs
+
+
+def _gloss(mesh: bpy.types.Object) -> np.ndarray:
+    """(V,) one less the roughness of the materials around each vertex."""
+    data = mesh.data
+    of_slot = [_PLAIN_GLOSS]
+    for slot in mesh.material_slots:
+        nodes = slot.material.node_tree.nodes if slot.material and slot.material.use_nodes else ()
+        shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+        rough = None if shader is None else shader.inputs["Roughness"]
+        of_slot.append(_PLAIN_GLOSS if rough is None or rough.is_linked else 1.0 - rough.default_value)
+    slots = np.zeros(len(data.polygons), np.int32)
+    data.polygons.foreach_get("material_index", slots)
+    sizes = np.zeros(len(data.polygons), np.int32)
+    data.polygons.foreach_get("loop_total", sizes)
+    vertex = np.zeros(len(data.loops), np.int32)
+    data.loops.foreach_get("vertex_index", vertex)
+    values = np.repeat(np.array(of_slot)[np.minimum(slots + 1, len(of_slot) - 1)], sizes)
+    count = np.bincount(vertex, minlength=len(data.vertices))
+    total = np.bincount(vertex, values, minlength=len(data.vertices))
+    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
 def _skin(mesh: bpy.types.Object, number: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:

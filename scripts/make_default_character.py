@@ -19,18 +19,22 @@ import numpy as np
 from blender_addon.scene.armature import build_armature
 from kinematics.actors.default.skin import binding, parts
 from kinematics.actors.default.skin.expressions import displacements
+from kinematics.actors.default.skin.fields import smooth_step
 from kinematics.actors.default.skin.figure import HIGH, LOW, figure
 from kinematics.actors.default.skin.head import EYE, EYE_RADIUS, closed, touching
 from kinematics.actors.default.skin.meshing import onto_surface, surface
+from kinematics.actors.default.skin.paint import GLOSS, matters
 from kinematics.actors.default.skin.texture import bake, shade_of_creases
 from kinematics.actors.default.skin.unwrapping import chart_numbers, chart_scales
 from kinematics.armature import bone_rest, to_armature_space
-from kinematics.body import load_default_body
+from kinematics.body import Body, load_default_body
 from kinematics.face_codes import FACE_CODE_NAMES
 
 CELL = 0.22
 TRIANGLES = 26_000
 TEXTURE = 1024
+CREASING = ("brows_up", "smile", "lips_round")
+"""The expressions of the channels of `paint.creases`."""
 
 
 def main(out: Path) -> None:
@@ -54,7 +58,7 @@ def main(out: Path) -> None:
         on = np.zeros((count, indices.shape[1]), np.int32)
         on[:, 0] = body.skeleton.index(piece.joint)
         indices = np.concatenate([indices, on])
-        moves = np.concatenate([moves, piece.jaw * jaw_moves(piece.vertices)], axis=1)
+        moves = np.concatenate([moves, piece.moves], axis=1)
         names = np.concatenate([names, np.array([piece.name] * count)])
     mesh = build_mesh(vertices, faces)
     unwrap(mesh, vertices, parted, faces, names)
@@ -62,23 +66,12 @@ def main(out: Path) -> None:
     shade[names != "skin"] = 1.0
     uvs = np.empty((len(faces) * 3, 2), np.float32)
     mesh.data.uv_layers[0].uv.foreach_get("vector", uvs.ravel())
-    image = bake(uvs.reshape(-1, 3, 2), vertices[faces], shade[faces], names[faces[:, 0]], TEXTURE)
-    add_material(mesh, image)
-    bind(mesh, body, weights, indices)
+    kind = names[faces[:, 0]]
+    colours, creases = bake(uvs.reshape(-1, 3, 2), vertices[faces], shade[faces], kind, TEXTURE)
+    bind(mesh, body, vertices, weights, indices)
     add_shapes(mesh, vertices, moves)
+    add_materials(mesh, colours, creases, matters(vertices[faces].mean(axis=1), kind))
     bpy.ops.wm.save_as_mainfile(filepath=str(out.resolve()), compress=True)
-
-
-def jaw_moves(points: np.ndarray) -> np.ndarray:
-    """(codes, N, 3) of points that the jaw carries rigidly."""
-    moves = np.zeros((len(FACE_CODE_NAMES), len(points), 3))
-    front = np.array([[0.0, 154.0, 9.0]])
-    index = FACE_CODE_NAMES.index("jaw_open")
-    reference = displacements(front, front)[index, 0]
-    local = points - (0.0, 159.6, 3.0)
-    angle = np.linalg.norm(reference) / np.linalg.norm(front[0] - (0.0, 159.6, 3.0))
-    moves[index] = angle * np.stack([0 * local[:, 0], -local[:, 2], local[:, 1]], axis=1)
-    return moves
 
 
 def reduced(vertices: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -240,23 +233,67 @@ def scale_charts(mesh: bpy.types.Object, scales: np.ndarray) -> None:
     mesh.data.uv_layers[0].uv.foreach_set("vector", corners.ravel())
 
 
-def add_material(mesh: bpy.types.Object, picture: np.ndarray) -> None:
-    image = bpy.data.images.new("skin", TEXTURE, TEXTURE)
+def add_materials(
+    mesh: bpy.types.Object, colours: np.ndarray, creases: np.ndarray, matter: np.ndarray
+) -> None:
+    """One material for each matter, all of one texture, which expressions' creases darken."""
+    images = add_image("skin", colours), add_image("creases", creases)
+    images[1].colorspace_settings.name = "Non-Color"
+    names = sorted(set(matter.tolist()))
+    for name in names:
+        mesh.data.materials.append(add_material(name, 1.0 - GLOSS[name], *images, mesh.data.shape_keys))
+    numbers = np.array([names.index(name) for name in matter.tolist()], np.int32)
+    mesh.data.polygons.foreach_set("material_index", numbers)
+
+
+def add_image(name: str, picture: np.ndarray) -> bpy.types.Image:
+    image = bpy.data.images.new(name, TEXTURE, TEXTURE)
     rgba = np.ones((TEXTURE, TEXTURE, 4), np.float32)
     rgba[..., :3] = picture[::-1]
     image.pixels.foreach_set(rgba.ravel())
     image.pack()
-    material = bpy.data.materials.new("skin")
+    return image
+
+
+def add_material(
+    name: str, roughness: float, skin: bpy.types.Image, creases: bpy.types.Image, keys: bpy.types.Key
+) -> bpy.types.Material:
+    """Colour = skin * (1 - sum of creases * their expressions)."""
+    material = bpy.data.materials.new(name)
     material.use_nodes = True
-    node = material.node_tree.nodes.new("ShaderNodeTexImage")
-    node.image = image
-    shader = material.node_tree.nodes["Principled BSDF"]
-    material.node_tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
-    material.node_tree.nodes.active = node
-    mesh.data.materials.append(material)
+    tree = material.node_tree
+    shader = tree.nodes["Principled BSDF"]
+    shader.inputs["Roughness"].default_value = roughness
+    colour, lines = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeTexImage")
+    colour.image, lines.image = skin, creases
+    taken = tree.nodes.new("ShaderNodeVectorMath")
+    taken.operation = "DOT_PRODUCT"
+    tree.links.new(lines.outputs["Color"], taken.inputs[0])
+    values = tree.nodes.new("ShaderNodeCombineXYZ")
+    for axis, expression in enumerate(CREASING):
+        driver = values.inputs[axis].driver_add("default_value").driver
+        driver.type = "SUM"
+        variable = driver.variables.new()
+        variable.targets[0].id_type = "KEY"
+        variable.targets[0].id = keys
+        variable.targets[0].data_path = f'key_blocks["{expression}"].value'
+    tree.links.new(values.outputs[0], taken.inputs[1])
+    left = tree.nodes.new("ShaderNodeMath")
+    left.operation = "SUBTRACT"
+    left.inputs[0].default_value = 1.0
+    tree.links.new(taken.outputs["Value"], left.inputs[1])
+    dimmed = tree.nodes.new("ShaderNodeVectorMath")
+    dimmed.operation = "SCALE"
+    tree.links.new(colour.outputs["Color"], dimmed.inputs[0])
+    tree.links.new(left.outputs[0], dimmed.inputs["Scale"])
+    tree.links.new(dimmed.outputs[0], shader.inputs["Base Color"])
+    tree.nodes.active = colour
+    return material
 
 
-def bind(mesh: bpy.types.Object, body, weights: np.ndarray, indices: np.ndarray) -> None:
+def bind(
+    mesh: bpy.types.Object, body: Body, points: np.ndarray, weights: np.ndarray, indices: np.ndarray
+) -> None:
     armature = build_armature(bone_rest(body), "default")
     bpy.context.collection.objects.link(armature)
     for joint in np.unique(indices[weights > 0]):
@@ -266,6 +303,19 @@ def bind(mesh: bpy.types.Object, body, weights: np.ndarray, indices: np.ndarray)
             group.add([int(vertex)], float(share[vertex]), "REPLACE")
     mesh.parent = armature
     mesh.modifiers.new("skin", "ARMATURE").object = armature
+    soften(mesh, points)
+
+
+def soften(mesh: bpy.types.Object, points: np.ndarray) -> None:
+    """Joints of trunk and limbs bend in curves: linear blending alone folds armpits and pinches elbows."""
+    x, y = np.abs(points[:, 0]), points[:, 1]
+    share = smooth_step(147.0 - y, 0.0, 5.0) * smooth_step(52.0 - x, 0.0, 5.0) * smooth_step(y, 10.0, 16.0)
+    group = mesh.vertex_groups.new(name="soft joints")
+    for vertex in np.flatnonzero(share > 0.0):
+        group.add([int(vertex)], float(share[vertex]), "REPLACE")
+    modifier = mesh.modifiers.new("soft joints", "CORRECTIVE_SMOOTH")
+    modifier.vertex_group = group.name
+    modifier.iterations, modifier.factor = 16, 0.5
 
 
 def add_shapes(mesh: bpy.types.Object, vertices: np.ndarray, moves: np.ndarray) -> None:

@@ -24,6 +24,9 @@ from a2p_backend.avatar.shading import (
 from a2p_backend.avatar.surface import Surface, srgb_from_linear
 from kinematics.camera import Camera
 
+_BRIGHTEST = 2.0
+"""A factor of light on a skin that eight bits can say."""
+
 _VERTEX_SHADER = """
 #version 330
 in vec4 clip_position;
@@ -67,6 +70,8 @@ uniform vec2 picture_size;
 uniform sampler2D surroundings;
 uniform sampler2D skin;
 uniform bool has_skin;
+uniform sampler2D light_on_skin;
+uniform bool has_light;
 centroid in vec3 position, normal;
 centroid in vec4 material;
 centroid in float depth;
@@ -74,7 +79,7 @@ centroid in vec2 uv;
 out vec4 fragment;
 
 const vec3 lamp_colours[3] = vec3[]({", ".join(_vector(colour) for _, colour in LAMPS)});
-const vec3 sky = {_vector(SKY)}, ground = {_vector(GROUND)};
+const vec3 sky = {_vector(SKY)}, ground = {_vector(GROUND)}, softness = {_vector(SOFTNESS)};
 
 void main() {{
     vec3 toward = normalize(camera_centre - position);
@@ -82,19 +87,22 @@ void main() {{
     float facing = dot(n, toward);
     n = facing < 0.0 ? -n : n;
     vec3 light = mix(ground, sky, 0.5 + 0.5 * n.z);
-    float incidence = 0.0;
+    vec3 incidence = vec3(0.0);
     for (int i = 0; i < 3; ++i) {{
-        incidence = max((dot(n, lamps[i]) + {SOFTNESS}) / (1.0 + {SOFTNESS}), 0.0);
+        incidence = max((dot(n, lamps[i]) + softness) / (1.0 + softness), 0.0);
         light += incidence * lamp_colours[i];
     }}
-    float edge = pow(1.0 - abs(facing), 4.0) * incidence;
+    vec3 edge = pow(1.0 - abs(facing), 4.0) * incidence;
     float gleam = max(dot(n, normalize(toward + lamps[0])), 0.0);
     float behind = depth - texture(surroundings, gl_FragCoord.xy / picture_size).r;
     float unshaded = 1.0 - {SHADE} * clamp(behind / {SHADE_DEPTH}, 0.0, 1.0);
+    float gloss = material.a;
+    float exponent = {SHININESS[0]} * pow({SHININESS[1] / SHININESS[0]}, gloss);
     vec3 albedo = has_skin ? texture(skin, uv).rgb : material.rgb;
+    albedo *= has_light ? {_BRIGHTEST} * texture(light_on_skin, uv).rgb : vec3(1.0);
     vec3 diffuse = albedo / {np.pi} * light;
     vec3 colour = (diffuse + {RIM} * edge * lamp_colours[2]) * unshaded
-        + {HIGHLIGHT} * material.a * pow(gleam, {SHININESS});
+        + {HIGHLIGHT} * gloss * gloss * gloss * pow(gleam, exponent);
     fragment = vec4(colour, 1.0);
 }}
 """
@@ -139,6 +147,10 @@ class Painter:
         self._light["has_skin"] = mesh.skin is not None
         if mesh.skin is not None:
             mesh.skin.use(1)
+        self._light["light_on_skin"] = 2
+        self._light["has_light"] = surface.light is not None
+        if surface.light is not None:
+            mesh.light_texture(surface.light).use(2)
         targets.many.use()
         targets.many.clear()
         mesh.light.render(moderngl.TRIANGLES)
@@ -156,7 +168,8 @@ class Painter:
         self._depth.release()
 
     def _mesh_of(self, surface: Surface) -> _Mesh:
-        if self._mesh is None or self._mesh.surface is not surface:
+        # Under another light a surface is another one, but its buffers are the same.
+        if self._mesh is None or self._mesh.surface.faces is not surface.faces:
             if self._mesh is not None:
                 self._mesh.release()
             self._mesh = _Mesh(self._context, surface, self._light, self._depth)
@@ -181,7 +194,8 @@ class _Mesh:
         light: moderngl.Program,
         depth: moderngl.Program,
     ) -> None:
-        self.surface = surface
+        self.surface, self._context = surface, context
+        self._lit: tuple[torch.Tensor, moderngl.Texture] | None = None
         skin = surface.skin
         self._source = None if skin is None else skin.source.cpu().numpy()
         self.skin = None if skin is None else _skin_texture(context, skin.texture)
@@ -205,7 +219,25 @@ class _Mesh:
         """Values of vertices (V, C) as the buffers hold them."""
         return values if self._source is None else values[self._source]
 
+    def light_texture(self, light: torch.Tensor) -> moderngl.Texture:
+        """Factors (3, S, S) from 0 to `_BRIGHTEST` as a texture, in eight bits."""
+        size = (light.shape[2], light.shape[1])
+        if self._lit is None or self._lit[1].size != size:
+            if self._lit is not None:
+                self._lit[1].release()
+            self._lit = (torch.empty(0), self._context.texture(size, 4))
+        shown, texture = self._lit
+        if shown is not light:
+            pixels = torch.empty((*light.shape[1:], 4), dtype=torch.uint8)
+            levels = (light.cpu() * (255.0 / _BRIGHTEST)).round_().clamp_(0.0, 255.0)
+            pixels[..., :3] = levels.permute(1, 2, 0)
+            texture.write(pixels.numpy())
+            self._lit = (light, texture)
+        return texture
+
     def release(self) -> None:
+        if self._lit is not None:
+            self._lit[1].release()
         for resource in (self.light, self.depth, self.vertices, self._material, self._faces, self.skin):
             if resource is not None:
                 resource.release()

@@ -73,7 +73,8 @@ class FigureAvatar:
         figure = self._figure
         surface = Surface.from_colours(figure.faces, figure.colours, figure.gloss, rasteriser.device)
         shown = settings.frames_of(performance.frame_count)
-        yield from studio_pictures(self.vertices(performance, shown), surface, settings, rasteriser)
+        shapes = ((vertices, None) for vertices in self.vertices(performance, shown))
+        yield from studio_pictures(shapes, surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
         pose, face = place_on_stage(self._body, performance.pose), performance.face
@@ -84,18 +85,23 @@ class FigureAvatar:
 
 
 def studio_pictures(
-    shapes: Iterable[npt.NDArray[np.float32]],
+    shapes: Iterable[tuple[npt.NDArray[np.float32], torch.Tensor | None]],
     surface: Surface,
     settings: PlateSettings,
     rasteriser: Rasteriser,
 ) -> Generator[Picture]:
-    """A surface in the studio, once for each of its shapes (V, 3) on the stage; the views side by side."""
+    """A surface in the studio, the views side by side, once for each of its shapes on the stage.
+
+    shapes: vertices (V, 3), and the light on the surface's texture, if any; see `Surface.light`.
+    """
     with one_thread():
         studios = [Studio(rasteriser, surface, camera) for camera in stage_cameras(settings)]
-        for vertices in shapes:
+        for vertices, light in shapes:
             placed = torch.from_numpy(vertices).to(rasteriser.device)
+            light = None if light is None else light.to(rasteriser.device)
             views = [
-                studio.cut_out(placed) if settings.alpha else studio.picture(placed) for studio in studios
+                studio.cut_out(placed, light) if settings.alpha else studio.picture(placed, light)
+                for studio in studios
             ]
             yield torch.cat(views, dim=1).cpu().numpy()
 

@@ -17,14 +17,15 @@ from kinematics.camera import Camera
 
 LAMPS = (
     # direction to the lamp (right, towards the camera, up), colour
-    ((-0.55, 0.60, 0.60), (2.35, 2.21, 2.02)),
-    ((0.80, 0.55, 0.15), (0.34, 0.40, 0.50)),
+    ((-0.50, 0.72, 0.58), (2.30, 2.18, 2.02)),
+    ((0.80, 0.60, 0.10), (0.58, 0.62, 0.70)),
     ((0.35, -0.80, 0.55), (0.95, 1.05, 1.20)),
 )
-SKY, GROUND = (0.46, 0.50, 0.56), (0.24, 0.215, 0.19)
-SOFTNESS = 0.18
-"""How far light reaches round the terminator: the lamps are large."""
-SHININESS, HIGHLIGHT, RIM = 36.0, 0.45, 0.35
+SKY, GROUND = (0.60, 0.63, 0.68), (0.36, 0.31, 0.27)
+SOFTNESS = (0.42, 0.30, 0.24)
+"""How far light reaches round the terminator: the lamps are large, and red light travels on under skin."""
+SHININESS, HIGHLIGHT, RIM = (14.0, 260.0), 1.5, 0.35
+"""Exponents of the highlight of gloss 0 and 1, its strength at gloss 1, the rim's strength."""
 SHADE_DEPTH, SHADE = 0.11, 0.62
 """Metres behind the surroundings' mean depth at which the shade is full; the light that it then takes."""
 DEPTH_REDUCTION = 8
@@ -86,7 +87,9 @@ def shade_supersampled(
     normal = normalize(torch.einsum("nk,nkc->nc", barycentrics, normals[face]), dim=1)
     material = surface.material_of_face[face]
     if surface.skin is not None:
-        material = torch.cat([surface.skin.colours(face, barycentrics), material[:, 3:]], dim=1)
+        material = torch.cat(
+            [surface.skin.colours(face, barycentrics, surface.light), material[:, 3:]], dim=1
+        )
     colour = _light(
         normal,
         _toward_camera(large, pixels),
@@ -115,15 +118,18 @@ def _light(
     facing = (normal * toward).sum(dim=1, keepdim=True)
     normal = torch.where(facing < 0, -normal, normal)
     directions, colours = constant(lamps), constant([colour for _, colour in LAMPS])
-    incidence = ((normal @ directions.T + SOFTNESS) / (1.0 + SOFTNESS)).clamp(min=0.0)
+    softness = constant(SOFTNESS)
+    incidence = ((normal @ directions.T)[..., None] + softness) / (1.0 + softness)
+    incidence = incidence.clamp(min=0.0)
     upward = 0.5 + 0.5 * normal[:, 2:3]
     ambient = constant(GROUND) + (constant(SKY) - constant(GROUND)) * upward
     gleam = (normal * normalize(toward + directions[0], dim=1)).sum(dim=1, keepdim=True).clamp(min=0.0)
-    edge = (1.0 - facing.abs()) ** 4 * incidence[:, 2:3]
-    diffuse = material[:, :3] / torch.pi * (incidence @ colours + ambient)
-    return (diffuse + RIM * edge * colours[2]) * unshaded[:, None] + HIGHLIGHT * material[
-        :, 3:
-    ] * gleam**SHININESS
+    edge = (1.0 - facing.abs()) ** 4 * incidence[:, 2]
+    diffuse = material[:, :3] / torch.pi * ((incidence * colours).sum(dim=1) + ambient)
+    gloss = material[:, 3:]
+    exponent = SHININESS[0] * (SHININESS[1] / SHININESS[0]) ** gloss
+    highlight = HIGHLIGHT * gloss**3 * gleam**exponent
+    return (diffuse + RIM * edge * colours[2]) * unshaded[:, None] + highlight
 
 
 def _toward_camera(camera: Camera, pixels: torch.Tensor) -> torch.Tensor:

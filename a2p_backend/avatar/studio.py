@@ -61,13 +61,13 @@ class Studio:
         self._key = torch.as_tensor(lamp_directions(camera)[0], dtype=torch.float32, device=device)
         self._areas: torch.Tensor | None = None
 
-    def picture(self, vertices: torch.Tensor) -> torch.Tensor:
-        """The surface with vertices (V, 3), in the studio: (H, W, 3) uint8, sRGB."""
+    def picture(self, vertices: torch.Tensor, light: torch.Tensor | None = None) -> torch.Tensor:
+        """The surface with vertices (V, 3), in the studio: (H, W, 3) uint8, sRGB; see `Surface.light`."""
         rows, columns = window = self._window(vertices)
         camera = self._camera.cropped(
             columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
         )
-        painted = self._rasteriser.paint(self._surface, vertices, camera)
+        painted = self._rasteriser.paint(self._surface.lit(light), vertices, camera)
         scene = self._background.clone()
         scene[self._shadow] *= self._lit_floor(vertices)[..., None]
         picture = self._empty.clone()
@@ -75,9 +75,9 @@ class Studio:
         picture[window] = _display(scene[window] * (1.0 - painted[..., 3:]) + painted[..., :3])
         return picture
 
-    def cut_out(self, vertices: torch.Tensor) -> torch.Tensor:
+    def cut_out(self, vertices: torch.Tensor, light: torch.Tensor | None = None) -> torch.Tensor:
         """The surface alone: (H, W, 4) uint8, sRGB and straight alpha."""
-        painted = self._rasteriser.paint(self._surface, vertices, self._camera)
+        painted = self._rasteriser.paint(self._surface.lit(light), vertices, self._camera)
         coverage = painted[..., 3:]
         colour = _display(painted[..., :3] / coverage.clamp(min=1e-6)) * (coverage > 0)
         return torch.cat([colour, (255.0 * coverage + 0.5).to(torch.uint8)], dim=-1)

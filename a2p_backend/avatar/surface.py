@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,12 +24,13 @@ class Skin:
     uvs: torch.Tensor
     texture: torch.Tensor
 
-    def colours(self, face: torch.Tensor, barycentrics: torch.Tensor) -> torch.Tensor:
-        """(N, 3) at points of faces (N,), given by barycentrics (N, 3)."""
+    def colours(
+        self, face: torch.Tensor, barycentrics: torch.Tensor, light: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(N, 3) at points of faces (N,), given by barycentrics (N, 3); see `Surface.light`."""
         uvs = interpolate(self.uvs[self.corners], face, barycentrics)
-        size = torch.tensor(self.texture.shape[1::-1], dtype=uvs.dtype, device=uvs.device)
-        # The look-up counts from the outermost texels' centres.
-        return sample_texture(self.texture.permute(2, 0, 1), (uvs * size - 0.5) / (size - 1.0))
+        colours = _at(self.texture.permute(2, 0, 1), uvs)
+        return colours if light is None else colours * _at(light, uvs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +38,19 @@ class Surface:
     """What a mesh is made of.
 
     faces: (F, 3) int64. albedo: (V, 3) linear, the same at all corners of a face. gloss: (V,), likewise.
-    skin: a texture in the albedo's place, or None.
+    skin: a texture in the albedo's place, or None. light: (3, S, S) factors on that texture, which may differ
+    from picture to picture, or None.
     """
 
     faces: torch.Tensor
     albedo: torch.Tensor
     gloss: torch.Tensor
     skin: Skin | None = None
+    light: torch.Tensor | None = None
+
+    def lit(self, light: torch.Tensor | None) -> Surface:
+        """The same surface under another light on its texture."""
+        return replace(self, light=light)
 
     @classmethod
     def from_colours(
@@ -63,24 +70,31 @@ class Surface:
         source: np.ndarray,
         uvs: np.ndarray,
         texture: np.ndarray,
-        gloss: float,
+        gloss: np.ndarray,
         device: torch.device | str,
     ) -> Surface:
-        """From a `Skin`'s parts, its texture (H, W, 3) uint8 sRGB."""
+        """From a `Skin`'s parts, its texture (H, W, 3) uint8 sRGB, and gloss (V,)."""
         skin = Skin(
             torch.as_tensor(corners, dtype=torch.int64, device=device),
             torch.as_tensor(source, dtype=torch.int64, device=device),
             torch.as_tensor(uvs, dtype=torch.float32, device=device),
             linear_from_srgb(torch.as_tensor(texture, device=device).to(torch.float32) / 255.0),
         )
-        count = int(skin.source.max()) + 1
-        plain = torch.ones((count, 3), device=device)
-        return cls(skin.source[skin.corners], plain, torch.full((count,), gloss, device=device), skin)
+        plain = torch.ones((len(gloss), 3), device=device)
+        shine = torch.as_tensor(gloss, dtype=torch.float32, device=device)
+        return cls(skin.source[skin.corners], plain, shine, skin)
 
     @cached_property
     def material_of_face(self) -> torch.Tensor:
         """(F, 4) albedo and gloss."""
         return torch.cat([self.albedo, self.gloss[:, None]], dim=1)[self.faces[:, 0]]
+
+
+def _at(texture: torch.Tensor, uvs: torch.Tensor) -> torch.Tensor:
+    """(N, C) of a texture (C, H, W) at uvs (N, 2), 0 and 1 its edges."""
+    size = torch.tensor(texture.shape[:0:-1], dtype=uvs.dtype, device=uvs.device)
+    # The look-up counts from the outermost texels' centres.
+    return sample_texture(texture, (uvs * size - 0.5) / (size - 1.0))
 
 
 def linear_from_srgb(colour: torch.Tensor) -> torch.Tensor:

@@ -63,20 +63,34 @@ def face(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, se
 def avatar(
     character: Annotated[Path, typer.Argument(help="A rigged character: .blend, .glb, .vrm or .fbx.")],
     out: OutOption,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of the texture's fit.")] = None,
-    texture: Annotated[int | None, typer.Option(min=64, max=4096, help="Texels along a side.")] = None,
-    views: Annotated[int | None, typer.Option(min=1, max=64, help="Cameras in each ring.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the network. Default: 900.")] = None,
+    texture: Annotated[
+        int | None, typer.Option(min=64, max=4096, help="Texels along a side. Default: 1024.")
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="A sixth of the pictures of either kind. Default: 12."),
+    ] = None,
+    seed: SeedOption = 0,
     head: Annotated[Path | None, typer.Option(help="Write the head's geometry there, too (.npz).")] = None,
 ) -> None:
-    """Fit an avatar to views of a character, so that plates show it. Needs Blender's module."""
+    """Fit an avatar to views of a character, so that plates show it. Needs Blender's module.
+
+    Blender renders the character in its plain colours, to which a texture is fitted, and under a white dome
+    with its shape keys in play; with where its vertices are in random poses these teach a small network what
+    expressions do to the light on the skin, and what poses do to the mesh. Takes some minutes; goes on where
+    it was stopped.
+    """
     from a2p_backend.actors.manifest import AVATAR_FOLDER
     from a2p_backend.avatar.trained.decoder import load_decoder
-    from a2p_backend.training.avatar import AvatarConfig, report_line, train_avatar
+    from a2p_backend.training.avatar import AvatarConfig, train_avatar
     from a2p_backend.training.head_geometry import write_head
 
-    given = {"steps": steps, "texture": texture, "views": views}
+    given = {"texture": texture, "views": views}
+    config = AvatarConfig()
+    loop = dataclasses.replace(config.loop, seed=seed, steps=steps or config.loop.steps)
     config = dataclasses.replace(
-        AvatarConfig(), **{name: value for name, value in given.items() if value is not None}
+        config, loop=loop, **{name: value for name, value in given.items() if value is not None}
     )
     with StageBars() as bars:
         report = train_avatar(
@@ -86,7 +100,7 @@ def avatar(
         write_head(load_decoder(out / AVATAR_FOLDER), head)
     done(
         out / AVATAR_FOLDER,
-        report_line(report) + ".",
+        report.line() + ".",
         f"Take a look: a2p render take.npz (actor {out.name}).",
     )
 

@@ -1,88 +1,158 @@
-"""Fitting an avatar to views of a rigged character.
+"""Making an avatar of a rigged character: `a2p train avatar`.
 
-Blender, in a process of its own, renders the character from many sides with its shape keys in play
-(`blender_addon.character`). Every pixel says what colour the skin has at one place: the texture starts as the
-mean of what was seen, weighted by how squarely, and is then fitted to all pictures by gradient descent.
+Blender, in a process of its own, renders the character from many sides: in its plain colours, to which a
+texture is fitted (`avatar_texture`), and under a white dome with its shape keys in play, which together with
+the places of its vertices in random poses teaches a small network (`avatar_network`).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import grid_sample
 
+from a2p_backend.actors.actor import load_actor_body
 from a2p_backend.actors.manifest import AVATAR_FOLDER, MANIFEST_NAME, ActorManifest
 from a2p_backend.actors.registry import find_actor
+from a2p_backend.actors.statistics import Statistics
 from a2p_backend.avatar.choice import choose_rasteriser
 from a2p_backend.avatar.rasteriser import Rasteriser
+from a2p_backend.avatar.surface import linear_from_srgb
+from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder
-from kinematics.camera import Camera
-from kinematics.errors import A2PError
+from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
+from a2p_backend.training.avatar_network import AvatarTrainable, Displacements, psnr
+from a2p_backend.training.avatar_texture import Seen, Skin, fit_texture, look
+from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, posed, show, views_of
+from a2p_backend.training.loop import LoopConfig
+from a2p_backend.training.loop import fit as fit_network
+from a2p_backend.training.workshop import WORKSPACE
+from kinematics.body import Body
 
-OnStep = Callable[[str, int, int], None]
-"""Hears of a stage, what of it is done, and its total."""
-
-_RENDER_SECONDS = 1800
-_LARGEST_BYTES = 4 * 2**30
-
-
-class AvatarTrainingError(A2PError):
-    """No avatar can be made of this file."""
+_FPS = 30.0
+_ROOT = 6
+"""The first pose parameters place the figure in the room."""
+_HELD_OUT = 6
+"""One in so many pictures and poses is kept from the training, to measure by."""
 
 
 @dataclass(frozen=True)
 class AvatarConfig:
     """How an avatar is fitted.
 
-    texture: texels along a side. picture: pixels along a side. views: cameras in each ring. steps: of
-    descent. pixels: seen at a step.
+    texture: texels along a side. picture, lit_picture: pixels along a side of the plain pictures and of those
+    under the dome. views: cameras in each ring; a sixth of the pictures of either kind. texture_steps,
+    pixels, rate: of the texture's fit. poses: in which Blender is asked for vertices. loop: of the network's
+    training.
     """
 
     texture: int = 1024
     picture: int = 768
+    lit_picture: int = 320
     views: int = 12
-    steps: int = 300
+    texture_steps: int = 150
     pixels: int = 65_536
     rate: float = 0.02
-    seed: int = 0
+    poses: int = 240
+    channels: tuple[int, ...] = NetworkConfig.channels
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            steps=900, learning_rate=4e-3, warm_up=30, average_decay=0.99, log_every=50, validate_every=300,
+            save_every=150,
+        )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class FitReport:
-    """How well the fitted avatar gives the pictures again: decibels over pixels that are seen squarely."""
+    """How well the avatar gives pictures again that it was not fitted to, and how much of it is known.
+
+    psnr, psnr_without: decibels over what held-out pictures under the dome show squarely, with the network
+    and with the best texture that stays the same (and shape keys) alone. error, error_without: millimetres
+    between Blender's vertices and the avatar's in held-out poses, root mean square over those that differ,
+    with the network and with linear blending alone; 0 where Blender does nothing else. coverage: share of the
+    texels seen.
+    """
 
     psnr: float
-    pixels: int
+    psnr_without: float
+    error: float
+    error_without: float
     coverage: float
-    """Share of the charts' texels that some picture showed."""
+
+    def line(self) -> str:
+        """The report in words."""
+        said = f"Held-out pictures: {self.psnr:.1f} dB ({self.psnr_without:.1f} without the network)"
+        if self.error_without > 0.0:
+            said += f"; held-out poses: {self.error:.2f} mm off ({self.error_without:.2f} without it)"
+        return said
 
 
 def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnStep) -> FitReport:
     """Fit an avatar to the character in a .blend, .glb, .vrm or .fbx file; the actor in `out` is drawn by it.
 
-    Where `out` is no actor yet it becomes one that moves as the default actor does.
+    Where `out` is no actor yet it becomes one that moves as the default actor does. What was rendered and
+    learnt is kept in its workspace: when the call is repeated it goes on where it was stopped.
 
     Raises:
         A2PError: no rigged character in the file, no Blender module, or nothing can be drawn here.
     """
-    with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
-        views = _render(character, Path(folder), config, on_step)
-        with choose_rasteriser("auto") as rasteriser:
-            decoder, report = fit(views, config, rasteriser, on_step)
+    if not character.is_file():
+        raise AvatarTrainingError(f"There is no file {character}: name the character's .blend, .glb or .fbx.")
+    workspace = out / WORKSPACE / "avatar"
+    plain = show(character, "flat", config.picture, config.views, workspace, on_step)
+    under_dome = show(character, "dome", config.lit_picture, config.views, workspace, on_step)
+    source = out if (out / MANIFEST_NAME).exists() else find_actor("default")
+    manifest = ActorManifest.read(source)
+    body = load_actor_body(source, manifest)
+    statistics = Statistics.load(source / manifest.statistics)
+    pose = random_poses(statistics, config.poses, config.loop.seed)
+    rig = rigged(plain)
+    codes = random_codes(config.poses, len(rig.expressions), config.loop.seed)
+    channels = carrier_for(rig, body, pose, _FPS).bone_channels
+    targets = posed(character, *channels, codes, on_step)
+    with choose_rasteriser("auto") as rasteriser:
+        decoder, report = fit(
+            plain, under_dome, Poses(body, pose, codes, targets), config, rasteriser, workspace, on_step
+        )
     if not (out / MANIFEST_NAME).exists():
         _adopt_motion(out)
     decoder.save(out / AVATAR_FOLDER)
     ActorManifest.read(out).model_copy(update={"avatar": "trained"}).write(out)
+    shutil.rmtree(workspace)
     return report
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Where Blender puts vertices: targets (P, V, 3), world, metres, in pose (P, 104) with codes (P, E)."""
+
+    body: Body
+    pose: np.ndarray
+    codes: np.ndarray
+    targets: np.ndarray
+
+
+def random_poses(statistics: Statistics, count: int, seed: int) -> np.ndarray:
+    """(count, 104) as an actor takes them, one parameter regardless of another; standing in the middle."""
+    generator = np.random.default_rng([seed, 1])
+    spread = generator.standard_normal((count, len(statistics.pose_mean)))
+    pose: np.ndarray = statistics.pose_mean + statistics.pose_std * spread
+    pose[:, :_ROOT] = 0.0
+    return pose
+
+
+def random_codes(count: int, expressions: int, seed: int) -> np.ndarray:
+    """(count, expressions) from 0 to 1, half of them at rest."""
+    generator = np.random.default_rng([seed, 2])
+    on = generator.random((count, expressions)) < 0.3
+    codes: np.ndarray = on * generator.random((count, expressions))
+    codes[::2] = 0.0
+    return codes
 
 
 def _adopt_motion(out: Path) -> None:
@@ -103,65 +173,118 @@ def _adopt_motion(out: Path) -> None:
     renamed.write(out)
 
 
-def fit(
-    views: dict[str, np.ndarray], config: AvatarConfig, rasteriser: Rasteriser, on_step: OnStep
-) -> tuple[Decoder, FitReport]:
-    """A decoder from the arrays of `blender_addon.character`."""
-    header = json.loads(bytes(views["header"]))
-    vertices, faces = views["vertices"], views["faces"]
-    corners, source, uvs = _corners(faces, np.remainder(views["uvs"], 1.0 + 1e-6))
-    moves = views["shape_moves"].astype(np.float32)
-    seen = _look(views, corners, source, uvs, moves, rasteriser, on_step)
-    texture, report = _fit_texture(seen, config, on_step)
-    decoder = Decoder(
-        vertices=vertices,
+def rigged(arrays: dict[str, np.ndarray]) -> Decoder:
+    """A decoder of the character's mesh, rig and shape keys, whose texture is still grey."""
+    header = json.loads(bytes(arrays["header"]))
+    corners, source, uvs = _corners(arrays["faces"], np.remainder(arrays["uvs"], 1.0 + 1e-6))
+    return Decoder(
+        vertices=arrays["vertices"],
         faces=corners,
         source=source,
         uvs=uvs,
-        weights=views["weights"],
-        indices=views["indices"],
-        moves=moves.astype(np.float16),
-        texture=texture,
-        bone_rest=views["bone_rest"],
-        to_world=views["to_world"],
+        gloss=arrays["gloss"],
+        weights=arrays["weights"],
+        indices=arrays["indices"],
+        moves=arrays["shape_moves"].astype(np.float16),
+        texture=np.full((1, 1, 3), 128, np.uint8),
+        bone_rest=arrays["bone_rest"],
+        to_world=arrays["to_world"],
         parents=np.array(header["parents"], np.int32),
         expressions=tuple(header["shapes"]),
         bones=tuple(header["bones"]),
     )
-    return decoder, report
 
 
-def _render(character: Path, folder: Path, config: AvatarConfig, on_step: OnStep) -> dict[str, np.ndarray]:
-    command = [
-        sys.executable, "-m", "blender_addon.character", str(character), "--out", str(folder),
-        "--size", str(config.picture), "--views", str(config.views),
-    ]  # fmt: skip
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, encoding="utf-8"
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith('{"stage"'):
-                event = json.loads(line)
-                on_step(event["stage"], event["done"], event["total"])
-        code = process.wait(timeout=_RENDER_SECONDS)
-        complaints.seek(0)
-        said = complaints.read().strip().splitlines()
-    if code != 0:
-        reason = next(
-            (line for line in said if line.startswith("error: ")), said[-1] if said else "no reason"
+def fit(
+    plain: dict[str, np.ndarray],
+    under_dome: dict[str, np.ndarray],
+    poses: Poses | None,
+    config: AvatarConfig,
+    rasteriser: Rasteriser,
+    workspace: Path,
+    on_step: OnStep,
+) -> tuple[Decoder, FitReport]:
+    """A decoder from the arrays of `avatar_views`: plain pictures, pictures under the dome, and poses."""
+    rig = rigged(plain)
+    skin = Skin(
+        rig.vertices, rig.source[rig.faces], rig.uvs[rig.faces], plain["shape_moves"].astype(np.float32)
+    )
+    seen = look(views_of(plain), skin, rasteriser, on_step)
+    loop = config.loop
+    texture, coverage = fit_texture(
+        seen, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, on_step
+    )
+    decoder = replace(rig, texture=(255.0 * texture.permute(1, 2, 0)).round().to(torch.uint8).numpy())
+    lit = views_of(under_dome)
+    training, held_out = _apart(look(lit, skin, rasteriser, on_step))
+    residuals = np.zeros((0, len(rig.vertices), 3)) if poses is None else residuals_of(rig, poses)
+    learnt, unseen = _displacements(residuals, poses)
+    trainable = AvatarTrainable(texture, training, held_out, learnt, len(rig.expressions), config.channels)
+    network = fit_network(
+        trainable, loop, workspace, "network", lambda step, total, _: on_step("network", step, total)
+    )
+    assert isinstance(network, AvatarNetwork)
+    unlit, _ = fit_texture(
+        training, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, lambda *_: None
+    )
+    report = FitReport(
+        psnr(linear_from_srgb(texture), network, held_out),
+        psnr(linear_from_srgb(unlit), None, held_out),
+        *_errors(network, residuals, unseen, poses),
+        coverage,
+    )
+    return replace(decoder, network=network), report
+
+
+def _apart(seen: list[Seen]) -> tuple[list[Seen], list[Seen]]:
+    """Those to learn from and those held out; of few, all serve for both."""
+    held_out = seen[_HELD_OUT - 1 :: _HELD_OUT]
+    if not held_out:
+        return seen, seen
+    return [each for index, each in enumerate(seen) if index % _HELD_OUT != _HELD_OUT - 1], held_out
+
+
+def residuals_of(rig: Decoder, poses: Poses) -> np.ndarray:
+    """(P, V, 3) metres, at rest: what takes linear blending to where Blender puts the vertices."""
+    carrier = carrier_for(rig, poses.body, poses.pose, _FPS)
+    found = np.zeros(poses.targets.shape, np.float32)
+    for index in range(len(poses.pose)):
+        rows = slice(index, index + 1)
+        rest = rig.shaped(poses.codes[rows].astype(np.float32))
+        blended = carrier.carry(rest, rows)[0]
+        # Blending is affine in the rest position: three steps tell its linear part.
+        linear = np.stack(
+            [carrier.carry(rest + step.astype(np.float32), rows)[0] - blended for step in np.eye(3)], axis=-1
         )
-        if "No module named 'bpy'" in reason:
-            reason = "Blender's module is not installed: pip install 'a2p[blender]'."
-        raise AvatarTrainingError(reason.removeprefix("error: "))
-    path = folder / "character.npz"
-    if path.stat().st_size > _LARGEST_BYTES:
-        raise AvatarTrainingError(f"The views of {character.name} are too large: fewer --views will do.")
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+        found[index] = np.linalg.solve(linear, (poses.targets[index] - blended)[..., None])[..., 0]
+    return found
+
+
+def _displacements(residuals: np.ndarray, poses: Poses | None) -> tuple[Displacements, np.ndarray]:
+    """What to learn of them, and the numbers of the poses that are held out."""
+    if poses is None:
+        return Displacements.none(), np.zeros(0, int)
+    unseen = np.arange(len(residuals)) % _HELD_OUT == _HELD_OUT - 1
+    learnt = Displacements.of(residuals[~unseen], poses.codes[~unseen], poses.pose[~unseen])
+    return learnt, np.flatnonzero(unseen)
+
+
+@torch.no_grad()
+def _errors(
+    network: AvatarNetwork, residuals: np.ndarray, unseen: np.ndarray, poses: Poses | None
+) -> tuple[float, float]:
+    if poses is None or not network.config.fields or not len(unseen):
+        return 0.0, 0.0
+    wanted = residuals[unseen][:, network.moved.numpy()]
+    given = network.displacements(
+        torch.from_numpy(poses.codes[unseen].astype(np.float32)),
+        torch.from_numpy(poses.pose[unseen, _ROOT:].astype(np.float32)),
+    ).numpy()
+
+    def millimetres(offsets: np.ndarray) -> float:
+        return 1e3 * float(np.sqrt((offsets**2).sum(axis=2).mean()))
+
+    return millimetres(given - wanted), millimetres(wanted)
 
 
 def _corners(faces: np.ndarray, uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,115 +296,3 @@ def _corners(faces: np.ndarray, uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray
         unique[:, 0].astype(np.int32),
         (unique[:, 1:] / 2**16).astype(np.float32),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What the pictures show: uv (N, 2), colour (N, 3) sRGB 0 to 1, and how squarely it was seen (N,)."""
-
-    uv: torch.Tensor
-    colour: torch.Tensor
-    weight: torch.Tensor
-
-
-def _look(
-    views: dict[str, np.ndarray],
-    corners: np.ndarray,
-    source: np.ndarray,
-    uvs: np.ndarray,
-    moves: np.ndarray,
-    rasteriser: Rasteriser,
-    on_step: OnStep,
-) -> _Seen:
-    faces = torch.from_numpy(source[corners].astype(np.int64))
-    corner_uvs = torch.from_numpy(uvs[corners])
-    found = []
-    total = len(views["view_pixels"])
-    for index, pixels in enumerate(views["view_pixels"]):
-        camera = Camera(views["view_K"][index], views["view_Rt"][index], pixels.shape[1], pixels.shape[0])
-        shaped = views["vertices"] + np.tensordot(views["view_codes"][index], moves, axes=1)
-        points = torch.from_numpy(shaped.astype(np.float32))
-        fragments = rasteriser.rasterise(points.to(rasteriser.device), faces.to(rasteriser.device), camera)
-        face = fragments.face_index.cpu().ravel().long()
-        picture = torch.from_numpy(pixels.reshape(-1, 4)).float() / 255.0
-        keep = torch.nonzero((face >= 0) & (picture[:, 3] > 0.99))[:, 0]
-        face, shares = face[keep], fragments.barycentrics.cpu().reshape(-1, 3)[keep]
-        a, b, c = points[faces[face]].unbind(dim=1)
-        normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=1)
-        toward = torch.as_tensor(camera.centre, dtype=torch.float32) - a
-        distance = torch.linalg.norm(toward, dim=1)
-        facing = ((normal * toward).sum(dim=1) / distance).abs()
-        uv = torch.einsum("nk,nkc->nc", shares, corner_uvs[face])
-        found.append((uv, picture[keep, :3], facing**2 / distance**2))
-        on_step("looking", index + 1, total)
-    if not found or sum(len(uv) for uv, _, _ in found) == 0:
-        raise AvatarTrainingError("The pictures do not show the character: is its mesh hidden in renders?")
-    uv, colour, weight = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return _Seen(uv, colour, weight / weight.max())
-
-
-def _fit_texture(seen: _Seen, config: AvatarConfig, on_step: OnStep) -> tuple[np.ndarray, FitReport]:
-    size = config.texture
-    mean, known = _mean_texture(seen, size)
-    coverage = float(known.float().mean())
-    texture = _spread(mean, known).permute(2, 0, 1)[None].clone().requires_grad_()
-    grid = (2.0 * seen.uv - 1.0)[None, None]
-    optimiser = torch.optim.Adam([texture], lr=config.rate, betas=(0.9, 0.99))
-    generator = torch.Generator().manual_seed(config.seed)
-    weight = seen.weight.sqrt()
-    for step in range(config.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * (1.0 - step / config.steps)
-        some = torch.randint(len(seen.uv), (min(config.pixels, len(seen.uv)),), generator=generator)
-        predicted = _sample(texture, grid[:, :, some])
-        loss = (weight[some, None] * (predicted - seen.colour[some]).abs()).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        on_step("fitting", step + 1, config.steps)
-    with torch.no_grad():
-        texture = _spread(texture[0].permute(1, 2, 0), known)
-        squarely = torch.nonzero(seen.weight >= seen.weight.median())[:, 0]
-        error = _sample(texture.permute(2, 0, 1)[None], grid[:, :, squarely]) - seen.colour[squarely]
-        psnr = float(-10.0 * torch.log10((error**2).mean().clamp(min=1e-10)))
-    pixels = (255.0 * texture.clamp(0.0, 1.0)).round().to(torch.uint8).numpy()
-    return pixels, FitReport(psnr, len(seen.uv), coverage)
-
-
-def _sample(texture: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    """(N, 3) of a texture (1, 3, H, W) at grid places (1, 1, N, 2)."""
-    return grid_sample(texture, grid, padding_mode="border", align_corners=False)[0, :, 0].T
-
-
-def _mean_texture(seen: _Seen, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each texel's mean colour (size, size, 3), and which texels were seen."""
-    column, row = (seen.uv * size).long().clamp(0, size - 1).unbind(dim=1)
-    texel = row * size + column
-    weight = torch.zeros(size * size).index_add_(0, texel, seen.weight)
-    colour = torch.zeros((size * size, 3)).index_add_(0, texel, seen.colour * seen.weight[:, None])
-    known = weight > 0
-    mean = colour / weight.clamp(min=1e-12)[:, None]
-    return mean.reshape(size, size, 3), known.reshape(size, size)
-
-
-def _spread(texture: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Colours for texels that no picture shows, each from the smallest neighbourhood that knows any."""
-    levels = [(texture * known[..., None], known.float()[..., None])]
-    while levels[-1][1].shape[0] > 1:
-        colour, weight = levels[-1]
-        half = colour.shape[0] // 2
-        colour = colour[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 3).sum((1, 3))
-        weight = weight[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 1).sum((1, 3))
-        scale = weight.clamp(min=1.0)
-        levels.append((colour / scale, weight / scale))
-    filled = levels[-1][0] / levels[-1][1].clamp(min=1e-6)
-    for colour, weight in reversed(levels[:-1]):
-        size = colour.shape[0]
-        coarse = filled.repeat_interleave(2, 0).repeat_interleave(2, 1)[:size, :size]
-        filled = torch.where(weight > 0, colour / weight.clamp(min=1e-6), coarse)
-    return filled
-
-
-def report_line(report: FitReport) -> str:
-    """The report in words."""
-    return f"{report.pixels / 1e6:.1f} million pixels seen, {report.psnr:.1f} dB"

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from a2p_backend.actors.registry import find_actor
 from a2p_backend.avatar.shading import shade_supersampled
 from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import DECODER_FILE, DecoderError, load_decoder
+from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.avatar.trained.portrait import TrainedPortrait, expression_matrix
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.camera import frame_figure
@@ -99,7 +102,12 @@ def test_pictures(decoder, body, performance, gl):
 
 
 def test_shader_and_tensors_paint_the_same_texture(decoder, gl):
-    surface = Surface.from_texture(decoder.faces, decoder.source, decoder.uvs, decoder.texture, 0.1, "cpu")
+    surface = Surface.from_texture(
+        decoder.faces, decoder.source, decoder.uvs, decoder.texture, decoder.gloss, "cpu"
+    )
+    # A light that is darker to one side of the texture, more so for blue.
+    ramp = torch.linspace(0.3, 1.2, 32).expand(1, 32, 32)
+    surface = surface.lit(torch.cat([ramp, ramp, ramp**2]))
     vertices = torch.from_numpy(decoder.vertices)
     camera = frame_figure("front", 120, 160)
     in_shader = gl.paint(surface, vertices, camera)
@@ -134,3 +142,48 @@ def test_a_character_without_expressions_keeps_its_face(decoder):
     mute = replace(decoder, moves=decoder.moves[:0], expressions=())
     shaped = mute.shaped(np.zeros((2, 0), np.float32))
     np.testing.assert_array_equal(shaped, np.stack([decoder.vertices] * 2))
+
+
+@pytest.fixture(scope="module")
+def network(decoder):
+    torch.manual_seed(0)
+    made = AvatarNetwork(NetworkConfig(len(decoder.expressions), fields=2, moved=3)).requires_grad_(False)
+    made.fields.copy_(torch.randn(made.fields.shape) * 1e-3)
+    made.moved.copy_(torch.tensor([5, 7, 11]))
+    return made.eval()
+
+
+def test_the_network_lights_the_texture_and_moves_some_vertices(decoder, network):
+    taught = replace(decoder, network=network)
+    values = np.eye(2, len(decoder.expressions), dtype=np.float32)
+    pose = np.zeros((2, 104), np.float32)
+    light = network.light(torch.from_numpy(values))
+    assert light.shape == (2, 3, network.config.texels, network.config.texels)
+    assert 0.0 <= light.min() <= light.max() <= 2.0
+    assert (light[0] - light[1]).abs().max() > 1e-4
+    moved = taught.shaped(values, pose) - decoder.shaped(values)
+    assert np.flatnonzero(np.abs(moved).max(axis=(0, 2))).tolist() == [5, 7, 11]
+    in_the_room = pose.copy()
+    in_the_room[:, :6] = 1.0
+    np.testing.assert_array_equal(taught.shaped(values, pose), taught.shaped(values, in_the_room))
+
+
+def test_a_network_travels_with_its_decoder(tmp_path, decoder, network):
+    replace(decoder, network=network).save(tmp_path)
+    again = load_decoder(tmp_path)
+    values = torch.rand(1, len(decoder.expressions))
+    difference = again.network.light(values) - network.light(values)
+    assert difference.abs().max() < 2e-3  # kept in half precision
+    with pytest.raises(DecoderError, match="expressions"):
+        replace(decoder, network=AvatarNetwork(NetworkConfig(1)))
+
+
+def test_a_file_of_the_former_format_still_shows(tmp_path, decoder):
+    replace(decoder, network=None).save(tmp_path)
+    with safe_open(tmp_path / DECODER_FILE, framework="numpy") as file:
+        metadata = {**file.metadata(), "format": "a2p trained avatar 1"}
+        arrays = {name: file.get_tensor(name) for name in file.keys() if name != "gloss"}  # noqa: SIM118
+    save_file(arrays, tmp_path / DECODER_FILE, metadata=metadata)
+    former = load_decoder(tmp_path)
+    assert former.network is None
+    assert former.gloss.shape == (len(decoder.vertices),)

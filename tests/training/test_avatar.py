@@ -1,14 +1,18 @@
-"""Fitting a texture to views: a quad of two colours seen from the front."""
+"""Fitting an avatar to views: a quad of two colours seen from the front."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from a2p_backend.avatar import opengl
 from a2p_backend.training.avatar import AvatarConfig, AvatarTrainingError, fit
+from a2p_backend.training.avatar_network import Displacements
+from a2p_backend.training.loop import LoopConfig
 from kinematics.camera import look_at
 
 
@@ -21,42 +25,91 @@ def gl():
         yield rasteriser
 
 
-def views(alpha=255):
-    """A square that faces -Y, red on its left half and blue on its right, in one picture."""
+CONFIG = AvatarConfig(
+    texture=32,
+    texture_steps=20,
+    pixels=512,
+    channels=(8, 8),
+    loop=LoopConfig(steps=60, learning_rate=0.02, warm_up=5, average_decay=0.8),
+)
+
+
+def views(alpha=255, dimmed=(0.0,)):
+    """A square that faces -Y, red on its left half and blue on its right; a picture for each of `dimmed`.
+
+    So much of the light is missing from the right half in a picture, which is what the one shape key says.
+    """
     vertices = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], np.float32)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
     camera = look_at((0, -10, 0), (0, 0, 0), 64, 64, 180.0)
-    pixels = np.zeros((64, 64, 4), np.uint8)
-    pixels[:, :32], pixels[:, 32:] = (200, 0, 0, alpha), (0, 0, 200, alpha)
+    pixels = np.zeros((len(dimmed), 64, 64, 4), np.uint8)
+    pixels[:, :, :32] = (200, 0, 0, alpha)
+    for picture, missing in zip(pixels, dimmed, strict=True):
+        picture[:, 32:] = (0, 0, round(200 * (1.0 - missing)), alpha)
     header = {"bones": ["hips"], "parents": [-1], "shapes": ["jawOpen"]}
     return {
         "vertices": vertices,
         "faces": faces,
         "uvs": uv[faces],
+        "gloss": np.full(4, 0.3, np.float32),
         "weights": np.eye(8, dtype=np.float32)[[0] * 4],
         "indices": np.zeros((4, 8), np.int32),
         "shape_moves": np.zeros((1, 4, 3), np.float32),
         "bone_rest": np.eye(4)[None],
         "to_world": np.eye(4),
         "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
-        "view_K": camera.K[None],
-        "view_Rt": camera.Rt[None],
-        "view_codes": np.zeros((1, 1), np.float32),
-        "view_pixels": pixels[None],
+        "view_K": np.array([camera.K] * len(dimmed)),
+        "view_Rt": np.array([camera.Rt] * len(dimmed)),
+        "view_codes": np.array(dimmed, np.float32)[:, None],
+        "view_pixels": pixels,
     }
 
 
-def test_the_texture_shows_what_the_pictures_do(gl):
-    config = AvatarConfig(texture=32, steps=20, pixels=512)
-    decoder, report = fit(views(), config, gl, lambda *_: None)
+def test_the_texture_shows_what_the_pictures_do_and_the_network_what_the_shape_key_takes(gl, tmp_path):
+    under_dome = views(dimmed=(0.0, 0.5, 0.0, 0.5, 0.25, 0.4))
+    decoder, report = fit(views(), under_dome, None, CONFIG, gl, tmp_path, lambda *_: None)
     assert np.abs(decoder.texture[4:-4, 4:12].astype(int) - (200, 0, 0)).max() < 16
     assert np.abs(decoder.texture[4:-4, -12:-4].astype(int) - (0, 0, 200)).max() < 16
-    assert report.psnr > 20
     assert len(decoder.source) == 4
     assert decoder.expressions == ("jawOpen",)
+    assert report.coverage > 0.9
+    assert report.psnr > report.psnr_without + 3.0
+    assert report.error == 0.0
+    rest, dimmed = decoder.network.light(torch.tensor([[0.0], [0.5]]))
+    assert dimmed[2, 8:-8, -8].max() < 0.5 * rest[2, 8:-8, -8].min()  # linear light
+    assert (dimmed[0, 8:-8, 8] - rest[0, 8:-8, 8]).abs().max() < 0.2
 
 
-def test_pictures_that_show_nothing(gl):
+def test_a_stopped_training_goes_on(gl, tmp_path):
+    steps = []
+
+    def stop(stage, done, total):
+        steps.append((stage, done))
+        if stage == "network" and done == 40:
+            raise KeyboardInterrupt
+
+    loop = replace(CONFIG.loop, log_every=10, save_every=10, steps=50)
+    config = replace(CONFIG, loop=loop, texture_steps=1)
+    with pytest.raises(KeyboardInterrupt):
+        fit(views(), views(), None, config, gl, tmp_path, stop)
+    steps.clear()
+    fit(views(), views(), None, config, gl, tmp_path, lambda stage, done, _: steps.append((stage, done)))
+    assert [done for stage, done in steps if stage == "network"] == [40, 50]
+
+
+def test_displacements_beyond_linear_blending_are_learnt():
+    generator = np.random.default_rng(0)
+    pose = generator.standard_normal((40, 104))
+    residuals = np.zeros((40, 6, 3), np.float32)
+    residuals[:, 2, 0] = 0.004 * np.sin(pose[:, 20])
+    found = Displacements.of(residuals, np.zeros((40, 1)), pose)
+    assert found.moved.tolist() == [2]
+    back = torch.einsum("pr,rmc->pmc", found.shares, found.fields)
+    np.testing.assert_allclose(back[:, 0], residuals[:, 2], atol=1e-6)
+
+
+def test_pictures_that_show_nothing(gl, tmp_path):
+    nothing = views(alpha=0)
     with pytest.raises(AvatarTrainingError, match="do not show"):
-        fit(views(alpha=0), AvatarConfig(texture=32, steps=1), gl, lambda *_: None)
+        fit(nothing, nothing, None, CONFIG, gl, tmp_path, lambda *_: None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+import numpy.typing as npt
 
 from a2p_backend.avatar.trained.decoder import Decoder, FloatArray
-from kinematics.armature import ARMATURE_AXES, METRES_PER_CENTIMETRE, to_armature_space
+from kinematics.armature import ARMATURE_AXES, METRES_PER_CENTIMETRE, bone_motion, to_armature_space
 from kinematics.body import Body
 from kinematics.retarget.detection import detect
 from kinematics.retarget.rig import Rig, pose_matrices
@@ -25,6 +26,11 @@ class Carrier(ABC):
     def carry(self, rest: FloatArray, rows: slice) -> FloatArray:
         """Vertices (T, V, 3) in Blender's world, metres, from those at rest (T, V, 3) in frames `rows`."""
 
+    @property
+    @abstractmethod
+    def bone_channels(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Rotation (T, J, 4) w x y z and location (T, J, 3) of the decoder's bones, in their own axes."""
+
 
 def carrier_for(decoder: Decoder, body: Body, pose: np.ndarray, fps: float) -> Carrier:
     """pose: (T, 104), placed on the stage. A2PError where the character's skeleton is not a human's."""
@@ -36,7 +42,7 @@ def carrier_for(decoder: Decoder, body: Body, pose: np.ndarray, fps: float) -> C
 class _ByJoints(Carrier):
     def __init__(self, decoder: Decoder, body: Body, pose: np.ndarray) -> None:
         self._body, self._pose = body, pose
-        joints = np.array([body.skeleton.index(name) for name in decoder.bones])
+        self._joints = joints = np.array([body.skeleton.index(name) for name in decoder.bones])
         weights = np.zeros((len(decoder.vertices), INFLUENCES), np.float32)
         weights[:, : decoder.weights.shape[1]] = decoder.weights
         indices = np.zeros(weights.shape, np.int32)
@@ -55,12 +61,18 @@ class _ByJoints(Carrier):
         states = self._body.global_states(self._pose[rows])
         return to_armature_space(skin(self._mesh, states, self._body.bind_states(), _to_skeleton_space(rest)))
 
+    @property
+    def bone_channels(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        motion = bone_motion(self._body, self._pose)
+        return motion.rotation[:, self._joints], motion.location[:, self._joints]
+
 
 class _ByBones(Carrier):
     def __init__(self, decoder: Decoder, body: Body, pose: np.ndarray, fps: float) -> None:
         rig = Rig(decoder.bones, decoder.parents, decoder.bone_rest, decoder.to_world)
         motion = retarget(source_from_body(body, pose, fps), rig, detect(rig).bone_map)
-        matrices = pose_matrices(rig, *motion.channels(rig)) @ np.linalg.inv(pose_matrices_at_rest(rig))
+        self._channels = motion.channels(rig)
+        matrices = pose_matrices(rig, *self._channels) @ np.linalg.inv(pose_matrices_at_rest(rig))
         world = decoder.to_world
         self._moves = (world @ matrices @ np.linalg.inv(world)).astype(np.float32)
         dense = np.zeros((len(decoder.vertices), len(rig)), np.float32)
@@ -76,6 +88,11 @@ class _ByBones(Carrier):
             blended = np.matmul(self._shares, flat).reshape(len(flat), -1, 3, 4)
             posed[some] = np.matmul(blended[..., :3], rest[some, :, :, None])[..., 0] + blended[..., 3]
         return posed
+
+    @property
+    def bone_channels(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        rotation, location = self._channels
+        return rotation[..., [3, 0, 1, 2]], location
 
 
 def pose_matrices_at_rest(rig: Rig) -> np.ndarray:

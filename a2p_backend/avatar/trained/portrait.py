@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from a2p_backend.avatar.portrait import Picture, studio_pictures
 from a2p_backend.avatar.rasteriser import Rasteriser
@@ -29,7 +30,6 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 _SEVERAL = ("Left", "Right")
 _MOST = 1.2
 """Beyond this an expression would tear the face."""
-_GLOSS = 0.12
 _FRAMES_AT_ONCE = 20
 
 
@@ -49,10 +49,11 @@ class TrainedPortrait:
     ) -> Generator[Picture]:
         decoder = self._decoder
         surface = Surface.from_texture(
-            decoder.faces, decoder.source, decoder.uvs, decoder.texture, _GLOSS, rasteriser.device
+            decoder.faces, decoder.source, decoder.uvs, decoder.texture, decoder.gloss, rasteriser.device
         )
         shown = settings.frames_of(performance.frame_count)
-        yield from studio_pictures(self.vertices(performance, shown), surface, settings, rasteriser)
+        shapes = zip(self.vertices(performance, shown), self.light(performance, shown), strict=True)
+        yield from studio_pictures(shapes, surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
         pose = place_on_stage(self._body, performance.pose)
@@ -60,11 +61,25 @@ class TrainedPortrait:
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
             some = frames[start : start + _FRAMES_AT_ONCE]
             rows = slice(some.start, some.stop)
-            yield from carrier.carry(self._shaped(performance.face[rows]), rows)
+            values = self._expressions(performance.face[rows])
+            yield from carrier.carry(self._decoder.shaped(values, pose[rows]), rows)
 
-    def _shaped(self, face: FloatArray) -> FloatArray:
+    def light(self, performance: Performance, frames: range) -> Iterator[torch.Tensor | None]:
+        """The network's light on the texture, frame by frame."""
+        network = self._decoder.network
+        for frame in frames:
+            if network is None:
+                yield None
+                continue
+            values = torch.from_numpy(self._expressions(performance.face[frame : frame + 1]))
+            with torch.inference_mode():
+                yield network.light(values)[0]
+
+    def _expressions(self, face: FloatArray) -> FloatArray:
+        """(T, E) of face codes (T, 256)."""
         codes = np.clip(face[:, : len(self._expression_of_code)], 0.0, _MOST)
-        return self._decoder.shaped((codes @ self._expression_of_code).astype(np.float32))
+        expressions: FloatArray = (codes @ self._expression_of_code).astype(np.float32)
+        return expressions
 
 
 def expression_matrix(expressions: tuple[str, ...], face_codes: tuple[str, ...]) -> FloatArray:

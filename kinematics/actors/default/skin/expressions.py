@@ -8,14 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from kinematics.actors.default.skin.fields import smooth_step
-from kinematics.actors.default.skin.head import (
-    EYE,
-    EYE_HALF_WIDTH,
-    LID_RADIUS,
-    MOUTH_WIDTH,
-    lid_edges,
-    lip_line,
-)
+from kinematics.actors.default.skin.head import EYE, MOUTH_WIDTH, lip_line
 from kinematics.arrays import FloatArray
 from kinematics.face_codes import FACE_CODE_NAMES
 
@@ -34,7 +27,7 @@ def displacements(points: FloatArray, parted: FloatArray) -> FloatArray:
         "lips_wide": _lips_wide(points),
         "lips_round": _lips_round(points, parted),
         "brows_up": _brows_up(points),
-        "blink": _blink(points, 1.0),
+        "blink": _blink(points),
         "smile": _smile(points),
     }
     return np.stack([by_name[name] for name in FACE_CODE_NAMES])
@@ -43,13 +36,14 @@ def displacements(points: FloatArray, parted: FloatArray) -> FloatArray:
 def jaw_share(points: FloatArray, parted: FloatArray) -> FloatArray:
     """(N,) how far the skin follows the jaw: sharply divided between the lips, gradually in the cheeks."""
     x = np.abs(points[:, 0])
-    reach = 0.30 + 3.0 * smooth_step(x, 1.9, 4.6) + 1.2 * smooth_step(-points[:, 2], -5.5, -3.0)
+    reach = 0.30 + 3.0 * smooth_step(x, 0.8, 4.4) + 1.2 * smooth_step(-points[:, 2], -5.5, -3.0)
     below = smooth_step(-(parted[:, 1] - lip_line(parted[:, 0])) / reach, -1.0, 1.0)
     share: FloatArray = below * smooth_step(points[:, 2], 1.0, 6.5) * smooth_step(points[:, 1], 148.5, 152.6)
     return share
 
 
-def _jaw_open(points: FloatArray, parted: FloatArray) -> FloatArray:
+def jaw_turn(points: FloatArray) -> FloatArray:
+    """(N, 3) displacement of points (N, 3) that the open jaw carries rigidly."""
     local = points - _HINGE
     cosine, sine = np.cos(_JAW_RADIANS), np.sin(_JAW_RADIANS)
     turned = np.stack(
@@ -60,7 +54,12 @@ def _jaw_open(points: FloatArray, parted: FloatArray) -> FloatArray:
         ],
         axis=1,
     )
-    moved: FloatArray = (turned - local) * jaw_share(points, parted)[:, None]
+    displacement: FloatArray = turned - local
+    return displacement
+
+
+def _jaw_open(points: FloatArray, parted: FloatArray) -> FloatArray:
+    moved = jaw_turn(points) * jaw_share(points, parted)[:, None]
     moved[:, 0] -= 0.12 * points[:, 0] * _around_mouth(points)
     return moved
 
@@ -89,7 +88,7 @@ def _lips_round(points: FloatArray, parted: FloatArray) -> FloatArray:
     near = np.exp(-(((points[:, 1] - 157.3) / 1.1) ** 2))
     moved = np.zeros_like(points)
     moved[:, 0] = -0.44 * x * share
-    moved[:, 1] = np.where(side > 0, 0.20, -0.34) * across * near * share
+    moved[:, 1] = np.where(side > 0, 0.02, -0.05) * across * near * share
     moved[:, 2] = 0.85 * across * share
     return moved
 
@@ -103,30 +102,16 @@ def _brows_up(points: FloatArray) -> FloatArray:
     return moved
 
 
-def _blink(points: FloatArray, shut: float, upper: bool = True) -> FloatArray:
-    """Lids turn about the eye's x axis, sliding over the eyeball; `shut` 1 brings them together."""
+def _blink(points: FloatArray) -> FloatArray:
+    """The lids themselves are pieces of their own (`parts`); the flesh around them follows a little."""
     moved = np.zeros_like(points)
     for side in (1.0, -1.0):
         local = (points - EYE * (side, 1.0, 1.0)) * (side, 1.0, 1.0)
-        radius, distance = np.hypot(local[:, 1], local[:, 2]), np.linalg.norm(local, axis=1)
-        elevation = np.arctan2(local[:, 1], local[:, 2])
-        low, high = lid_edges(np.clip(local[:, 0], -EYE_HALF_WIDTH, EYE_HALF_WIDTH))
-        middle = low + 0.12 * (high - low)
-        near = 1.0 - smooth_step(distance, LID_RADIUS + 0.25, LID_RADIUS + 1.0)
-        near = near * smooth_step(local[:, 2], -0.3, 0.3)
-        if upper:
-            follows = smooth_step(elevation, 0.45 * (low + high) - 0.2, 0.5 * (low + high))
-            follows = follows * (1.0 - smooth_step(elevation, high + 0.10, high + 0.62))
-            turn = shut * follows * near * (middle - high - 0.03)
-        else:
-            follows = 1.0 - smooth_step(elevation, 0.5 * (low + high), 0.55 * (low + high) + 0.2)
-            follows = follows * smooth_step(elevation, low - 0.62, low - 0.08)
-            turn = shut * follows * near * (middle - low)
-        after = elevation + turn
-        moved[:, 1] += radius * np.sin(after) - local[:, 1]
-        moved[:, 2] += radius * np.cos(after) - local[:, 2]
-    if upper:
-        moved += _blink(points, shut, upper=False)
+        x, y, z = local.T
+        near = np.exp(-((x / 1.9) ** 2)) * smooth_step(z, -0.2, 0.5)
+        above = np.exp(-(((y - 1.3) / 0.8) ** 2)) * near
+        below = np.exp(-(((y + 1.2) / 0.8) ** 2)) * near
+        moved[:, 1] += 0.10 * below - 0.14 * above
     return moved
 
 
@@ -145,5 +130,4 @@ def _smile(points: FloatArray) -> FloatArray:
         ],
         axis=1,
     )
-    moved += _blink(points, 1.6, upper=False)
     return moved

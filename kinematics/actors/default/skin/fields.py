@@ -25,7 +25,9 @@ def ellipsoid(points: FloatArray, centre: npt.ArrayLike, radii: npt.ArrayLike) -
     return np.where(length < 1e-3, -size.min(), value)
 
 
-def tube(points: FloatArray, path: Sequence[npt.ArrayLike], radii: Sequence[float]) -> FloatArray:
+def tube(
+    points: FloatArray, path: Sequence[npt.ArrayLike] | FloatArray, radii: Sequence[float] | FloatArray
+) -> FloatArray:
     """A tube of changing radius along a path of points: the hard union of its round pieces."""
     value: FloatArray | None = None
     for start, end, near, far in zip(path[:-1], path[1:], radii[:-1], radii[1:], strict=True):

@@ -21,4 +21,4 @@ def figure(points: FloatArray) -> FloatArray:
     above, below = points[:, 1] > _HEAD_FROM, points[:, 1] < _BODY_TO
     of_head, of_body = np.full(len(points), _OUTSIDE), np.full(len(points), _OUTSIDE)
     of_head[above], of_body[below] = head(points[above]), body(mirrored[below])
-    return smooth_union(of_head, of_body, 0.5)
+    return smooth_union(of_head, of_body, 1.8)

@@ -22,9 +22,13 @@ MOUTH = np.array([0.0, 157.35, 12.4])
 MOUTH_WIDTH = 2.45
 """Half the width of the lips' opening."""
 EYE = np.array([3.2, 164.0, 9.55])
-EYE_RADIUS = 1.42
-LID_RADIUS = EYE_RADIUS + 0.26
-EYE_HALF_WIDTH = 1.42
+EYE_RADIUS = 1.5
+LID_RADIUS = EYE_RADIUS + 0.24
+"""Of the lids' outer side."""
+POCKET_RADIUS = EYE_RADIUS - 0.3
+EYE_HALF_WIDTH = 1.5
+FOLD_ABOVE, FOLD_BELOW = 0.26, 0.20
+"""Radians of each lid that show between its edge and the flesh that it slides under."""
 _PARTING, _PARTING_REACH = 0.95, 2.2
 """How wide the lips are parted for meshing, and how far above and below them the skin gives way."""
 
@@ -43,7 +47,7 @@ def head(points: FloatArray) -> FloatArray:
 def lip_line(x: FloatArray) -> FloatArray:
     """Height at which the closed lips meet: a shallow bow, the corners a trace up."""
     share = np.minimum(np.abs(x) / MOUTH_WIDTH, 1.3)
-    line: FloatArray = MOUTH[1] - 0.10 * np.exp(-((x / 0.55) ** 2)) + 0.13 * share**2
+    line: FloatArray = MOUTH[1] - 0.10 * np.exp(-((x / 0.55) ** 2)) + 0.20 * share**2
     return line
 
 
@@ -76,54 +80,55 @@ def touching(points: FloatArray, parted: FloatArray) -> FloatArray:
 
 
 def _skull(points: FloatArray) -> FloatArray:
-    cranium = ellipsoid(points, (0.0, 166.6, 1.6), (7.35, 8.3, 9.5))
-    forehead = ellipsoid(points, (0.0, 167.6, 5.2), (6.2, 5.6, 6.6))
-    face = ellipsoid(points, (0.0, 160.6, 5.2), (5.75, 7.6, 6.95))
-    value = smooth_union(smooth_union(cranium, forehead, 2.5), face, 2.5)
-    jaw = tube(points, ((4.6, 160.2, 2.6), (3.9, 156.7, 4.2), (1.3, 153.9, 9.3)), (1.5, 1.5, 1.45))
-    value = smooth_union(value, jaw, 2.4)
-    chin = ellipsoid(points, (0.0, 154.35, 9.75), (2.0, 1.65, 1.75))
-    value = smooth_union(value, chin, 1.6)
-    cheekbone = ellipsoid(points, (4.35, 161.3, 8.1), (1.9, 1.5, 2.1))
-    value = smooth_union(value, cheekbone, 2.6)
-    cheek = ellipsoid(points, (3.5, 158.2, 8.2), (2.0, 2.4, 2.4))
-    value = smooth_union(value, cheek, 2.2)
-    neck = tube(points, ((0.0, 144.0, -2.4), (0.0, 151.0, -0.6), (0.0, 158.5, 0.4)), (6.3, 4.85, 4.5))
-    muscle = tube(points, ((1.4, 147.2, 4.0), (3.3, 152.5, 2.0), (5.0, 159.6, -1.2)), (0.7, 0.9, 0.9))
-    neck = smooth_union(neck, muscle, 1.6)
-    throat = ellipsoid(points, (0.0, 151.2, 3.9), (1.3, 2.0, 1.5))
-    neck = smooth_union(neck, throat, 1.4)
-    return smooth_union(value, neck, 1.7)
+    # Toward the chin the face runs together.
+    tapered = points * (1.0, 1.0, 1.0)
+    tapered[:, 0] *= 1.0 + 0.026 * np.clip(161.5 - points[:, 1], 0.0, 9.0)
+    cranium = ellipsoid(points, (0.0, 166.8, 1.6), (7.35, 8.3, 9.5))
+    forehead = ellipsoid(points, (0.0, 167.4, 4.9), (6.3, 5.8, 6.8))
+    face = ellipsoid(tapered, (0.0, 160.9, 5.1), (5.7, 7.4, 6.85))
+    value = smooth_union(smooth_union(cranium, forehead, 3.0), face, 3.0)
+    jaw = tube(tapered, ((4.7, 160.2, 2.4), (4.2, 156.9, 4.2), (1.5, 154.2, 9.0)), (1.4, 1.4, 1.4))
+    value = smooth_union(value, jaw, 3.0)
+    chin = ellipsoid(points, (0.0, 154.3, 9.6), (1.9, 1.7, 1.9))
+    value = smooth_union(value, chin, 2.4)
+    cheek = ellipsoid(points, (3.75, 160.4, 8.0), (2.3, 2.2, 2.4))
+    value = smooth_union(value, cheek, 3.2)
+    neck = tube(points, ((0.0, 144.0, -2.4), (0.0, 151.0, -0.8), (0.0, 158.5, 0.0)), (6.3, 4.75, 4.5))
+    muscle = tube(points, ((1.2, 147.4, 3.6), (3.2, 152.5, 1.6), (4.8, 159.6, -1.4)), (0.6, 0.8, 0.9))
+    neck = smooth_union(neck, muscle, 2.4)
+    throat = ellipsoid(points, (0.0, 151.0, 3.5), (1.2, 1.7, 1.3))
+    neck = smooth_union(neck, throat, 1.8)
+    return smooth_union(value, neck, 1.9)
 
 
 def _features(points: FloatArray, value: FloatArray) -> FloatArray:
-    brow = tube(points, ((0.9, 166.0, 10.9), (3.0, 166.55, 10.5), (5.2, 165.6, 8.2)), (0.9, 0.95, 0.85))
-    value = smooth_union(value, brow, 1.5)
-    socket = ellipsoid(points, (3.1, 164.0, 12.2), (2.05, 1.25, 1.75))
-    value = smooth_cut(value, socket, 1.3)
-    value = smooth_union(value, _lids(points), 0.55)
-    value = smooth_union(value, _nose(points), 0.75)
+    brow = tube(points, ((1.0, 166.0, 10.5), (3.0, 166.5, 10.2), (5.2, 165.6, 7.9)), (0.8, 0.9, 0.8))
+    value = smooth_union(value, brow, 2.2)
+    socket = ellipsoid(points, (3.2, 164.0, 12.6), (2.3, 1.55, 2.0))
+    value = smooth_cut(value, socket, 1.6)
+    value = smooth_union(value, _orbit(points), 0.7)
+    value = smooth_union(value, _nose(points), 0.8)
     value = _nostril(points, value)
     value = _lips(points, value)
     return _cut_eyes(points, value)
 
 
-def _lids(points: FloatArray) -> FloatArray:
-    return ellipsoid(points, EYE, (LID_RADIUS + 0.12, LID_RADIUS, LID_RADIUS))
+def _orbit(points: FloatArray) -> FloatArray:
+    """The flesh around an eye, from under which the lids come."""
+    return ellipsoid(points, EYE, (LID_RADIUS + 0.12, LID_RADIUS + 0.06, LID_RADIUS + 0.06))
 
 
 def _cut_eyes(points: FloatArray, value: FloatArray) -> FloatArray:
-    """The room for the eyeballs, and the almond-shaped opening before them."""
+    """A pocket for an eyeball and its lids, which fill it: its walls are thick, its floor is never seen."""
     local = points - EYE
-    room = np.linalg.norm(local, axis=1) - (EYE_RADIUS + 0.04)
+    distance = np.linalg.norm(local, axis=1)
     low, high = lid_edges(local[:, 0])
     elevation = np.arctan2(local[:, 1], local[:, 2])
     radius = np.hypot(local[:, 1], local[:, 2])
-    window = np.maximum(elevation - high, low - elevation) * np.maximum(radius, 0.4)
-    window = np.maximum(window, -local[:, 2] - 0.2)
-    window = np.maximum(window, np.linalg.norm(local, axis=1) - 3.0)
-    value = smooth_cut(value, window, 0.16)
-    return np.maximum(value, -room)
+    pocket = np.maximum(elevation - high - FOLD_ABOVE, low - FOLD_BELOW - elevation) * np.maximum(radius, 0.4)
+    pocket = smooth_intersection(pocket, np.abs(local[:, 0]) - EYE_HALF_WIDTH - 0.04, 0.4)
+    pocket = np.maximum(np.maximum(pocket, 0.2 - local[:, 2]), POCKET_RADIUS - distance)
+    return smooth_cut(value, np.maximum(pocket, distance - 3.0), 0.2)
 
 
 def lid_edges(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -134,47 +139,43 @@ def lid_edges(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     share = np.clip(x / EYE_HALF_WIDTH, -1.25, 1.25)
     arc = np.clip(1.0 - share**2, -0.6, 1.0)
     tilt = 0.05 * share
-    return tilt - 0.32 * arc * (1.0 + 0.15 * share), tilt + 0.37 * arc * (1.0 - 0.18 * share)
+    return tilt - 0.36 * arc * (1.0 + 0.15 * share), tilt + 0.46 * arc * (1.0 - 0.16 * share)
 
 
 def _nose(points: FloatArray) -> FloatArray:
     bridge = tube(
         points,
-        ((0.0, 165.6, 10.75), (0.0, 163.2, 11.7), (0.0, 161.2, 13.05), (0.0, 160.35, 13.35)),
-        (0.72, 0.66, 0.78, 0.92),
+        ((0.0, 165.9, 10.3), (0.0, 163.6, 11.2), (0.0, 161.4, 12.7), (0.0, 160.55, 13.15)),
+        (0.6, 0.55, 0.7, 0.92),
     )
-    wing = ellipsoid(points, (1.12, 160.0, 12.2), (0.62, 0.68, 0.95))
-    base = tube(points, ((0.0, 159.75, 13.3), (0.0, 159.3, 12.2)), (0.42, 0.5))
-    value = smooth_union(bridge, wing, 0.7)
-    value = smooth_union(value, base, 0.4)
-    flank = tube(points, ((1.0, 163.4, 10.4), (1.3, 160.8, 11.4)), (0.7, 0.8))
+    wing = ellipsoid(points, (1.08, 160.1, 12.0), (0.58, 0.66, 0.95))
+    base = tube(points, ((0.0, 159.95, 13.0), (0.0, 159.4, 12.0)), (0.45, 0.5))
+    value = smooth_union(bridge, wing, 0.9)
+    value = smooth_union(value, base, 0.6)
+    flank = tube(points, ((0.75, 163.6, 10.0), (1.05, 160.9, 11.2)), (0.55, 0.7))
     return smooth_union(value, flank, 1.2)
 
 
 def _nostril(points: FloatArray, value: FloatArray) -> FloatArray:
-    hole = tube(points, ((0.55, 159.15, 13.0), (0.62, 159.75, 12.75)), (0.3, 0.26))
-    return smooth_cut(value, hole, 0.2)
+    hole = tube(points, ((0.58, 159.3, 12.8), (0.62, 159.85, 12.5)), (0.27, 0.2))
+    return smooth_cut(value, hole, 0.25)
 
 
 def _lips(points: FloatArray, value: FloatArray) -> FloatArray:
-    muzzle = ellipsoid(points, (0.0, 157.5, 8.6), (3.3, 2.9, 3.35))
-    value = smooth_union(value, muzzle, 1.7)
-    philtrum = tube(points, ((0.0, 159.0, 12.55), (0.0, 158.2, 12.75)), (0.2, 0.3))
+    muzzle = ellipsoid(points, (0.0, 157.4, 8.4), (3.2, 2.9, 3.4))
+    value = smooth_union(value, muzzle, 2.0)
+    philtrum = tube(points, ((0.0, 159.0, 12.5), (0.0, 158.3, 12.65)), (0.18, 0.26))
     value = smooth_cut(value, philtrum, 0.5)
-    upper = tube(
-        points,
-        ((0.0, 157.62, 12.05), (0.55, 157.75, 12.0), (1.5, 157.6, 11.55), (2.4, 157.48, 10.85)),
-        (0.42, 0.47, 0.4, 0.2),
-    )
-    lower = tube(
-        points,
-        ((0.0, 156.85, 11.9), (0.9, 156.9, 11.8), (1.7, 157.08, 11.35), (2.4, 157.42, 10.8)),
-        (0.58, 0.56, 0.42, 0.2),
-    )
-    value = smooth_union(value, upper, 0.35)
-    value = smooth_union(value, lower, 0.35)
-    fold = tube(points, ((0.0, 155.75, 12.3), (1.2, 155.9, 11.9)), (0.32, 0.3))
-    value = smooth_cut(value, fold, 1.0)
+    x = np.linspace(0.0, 2.4, 9)
+    share = x / 2.4
+    bow = 157.56 + 0.14 * np.exp(-(((x - 0.7) / 0.6) ** 2)) - 0.06 * share**2
+    upper = tube(points, np.column_stack([x, bow, 12.0 - 1.15 * share**2]), 0.42 - 0.24 * share**2)
+    full = 156.87 + 0.57 * share**2.2
+    lower = tube(points, np.column_stack([x, full, 11.85 - 1.05 * share**2]), 0.54 - 0.36 * share**2)
+    value = smooth_union(value, upper, 0.4)
+    value = smooth_union(value, lower, 0.4)
+    fold = tube(points, ((0.0, 155.85, 12.35), (1.5, 156.1, 11.75)), (0.25, 0.1))
+    value = smooth_cut(value, fold, 1.3)
     crease = np.abs(points[:, 1] - lip_line(points[:, 0])) + 0.6 * np.maximum(points[:, 0] - 2.35, 0.0)
     front = np.maximum(9.5 - points[:, 2], points[:, 0] - MOUTH_WIDTH - 0.25)
     return smooth_cut(value, np.maximum(crease - 0.03, front), 0.3)
@@ -213,26 +214,37 @@ def _ear(points: FloatArray) -> FloatArray:
 
 
 def hair(points: FloatArray) -> FloatArray:
-    """Short hair, parted on the figure's left; both sides."""
+    """Short hair, parted on the figure's left and swept to the other side; both sides."""
     x, y, z = points.T
-    cap = ellipsoid(points, (0.0, 167.3, 1.0), (8.15, 8.9, 9.9))
-    crown = ellipsoid(points, (-0.8, 171.2, 3.4), (6.6, 5.0, 7.0))
+    cap = ellipsoid(points, (0.0, 167.4, 0.8), (8.1, 8.9, 10.0))
+    crown = ellipsoid(points, (-0.6, 171.6, 2.6), (6.7, 5.3, 7.6))
     cap = smooth_union(cap, crown, 2.0)
-    swept = np.arctan2(x - 1.8, 14.0 - z)
-    waves = 0.13 * np.sin(9.0 * swept + 0.35 * y + 0.3 * z) + 0.07 * np.sin(23.0 * swept - 0.5 * z + 0.4 * y)
-    cap = cap + waves
-    part = np.exp(-(((x - 3.2) / 0.5) ** 2)) * smooth_step(y, 170.0, 174.0)
-    cap = cap + 0.35 * part
-    return smooth_intersection(cap, hairline(points), 0.9)
+    quiff = tube(points, ((3.4, 172.2, 8.6), (0.0, 173.4, 9.4), (-4.2, 171.8, 7.6)), (1.3, 1.9, 1.5))
+    cap = smooth_union(cap, quiff, 2.4)
+    cap = cap + locks(points)
+    part = np.exp(-(((x - 3.6) / 0.45) ** 2)) * smooth_step(y, 169.5, 173.5) * smooth_step(z, -4.0, 1.0)
+    cap = cap + 0.4 * part
+    return smooth_intersection(cap, hairline(points), 1.1)
+
+
+def locks(points: FloatArray) -> FloatArray:
+    """Centimetres by which the hair lies in below its outer form, between locks that run from the parting."""
+    x, y, z = points.T
+    swept = np.arctan2(x - 3.6, 15.0 - z)
+    flow = 0.30 * y + 0.35 * z
+    coarse = np.sin(11.0 * swept + 0.5 * flow + 0.6 * np.sin(0.45 * y))
+    fine = np.sin(27.0 * swept + 0.8 * flow + 0.8 * np.sin(0.7 * z))
+    inlay: FloatArray = 0.16 * (1.0 - np.abs(coarse)) ** 2 * 2.0 - 0.1 + 0.05 * fine
+    return inlay
 
 
 def hairline(points: FloatArray) -> FloatArray:
     """Negative where hair grows: high over the forehead, before the ears to their middle, low in the neck."""
     x, y, z = points.T
     limit = np.interp(
-        z, [-9.0, -5.0, -1.6, -0.4, 1.6, 3.4, 5.2, 8.0, 12.0],
-        [155.6, 157.4, 160.6, 165.9, 165.2, 163.4, 167.2, 170.2, 170.7],
+        z, [-9.0, -5.0, -1.8, -0.6, 1.0, 2.4, 3.6, 5.0, 6.6, 8.6, 12.0],
+        [155.8, 157.2, 160.4, 165.2, 164.0, 162.2, 162.8, 165.4, 168.2, 170.0, 170.6],
     )  # fmt: skip
-    limit = limit + 0.5 * np.exp(-(((x - 3.2) / 1.6) ** 2)) * smooth_step(z, 6.0, 9.0)
+    limit = limit + 0.6 * np.exp(-(((x - 3.6) / 1.8) ** 2)) * smooth_step(z, 6.0, 9.0)
     line: FloatArray = (limit - y) * 0.8
     return line

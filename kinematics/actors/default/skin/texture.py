@@ -9,9 +9,12 @@ from kinematics.actors.default.skin.meshing import Field
 from kinematics.arrays import Array, FloatArray, IntArray
 
 _SHADE_DISTANCES = (0.4, 0.9, 1.8, 3.4)
+_CREASE_STRENGTH = 0.45
+"""The rest of the shade that creases lie in is the light's affair."""
 _PAINTERS = {
     "skin": paint.skin_colour,
     "eye": paint.eye_colour,
+    "lid": paint.lid_colour,
     "teeth": paint.tooth_colour,
     "tongue": paint.tongue_colour,
 }
@@ -32,12 +35,14 @@ def shade_of_creases(field: Field, vertices: FloatArray, faces: IntArray) -> Flo
     for distance in _SHADE_DISTANCES:
         room = np.clip(field(vertices + distance * normals), 0.0, distance)
         hidden += (distance - room) / distance
-    light: FloatArray = np.clip(1.0 - 0.25 * hidden, 0.25, 1.0)
+    light: FloatArray = np.clip(1.0 - 0.25 * hidden, 0.3, 1.0)
     return light
 
 
-def bake(uvs: FloatArray, positions: FloatArray, shade: FloatArray, names: Array, size: int) -> FloatArray:
-    """A texture (size, size, 3), sRGB, its first row the top.
+def bake(
+    uvs: FloatArray, positions: FloatArray, shade: FloatArray, names: Array, size: int
+) -> tuple[FloatArray, FloatArray]:
+    """A texture (size, size, 3), sRGB, its first row the top, and one of `paint.creases`, likewise.
 
     uvs: (F, 3, 2), v up. positions: (F, 3, 3), cm at rest. shade: (F, 3). names: (F,) whose paint to use.
     """
@@ -61,11 +66,13 @@ def bake(uvs: FloatArray, positions: FloatArray, shade: FloatArray, names: Array
         shares = np.stack([1 - u - v, u, v], axis=-1)[inside]
         points[where], light[where] = shares @ position, shares @ brightness
         kind[where] = kinds.index(str(name))
-    picture = np.zeros((size, size, 3))
+    picture, creases = np.zeros((size, size, 3)), np.zeros((size, size, 3))
     for number, name in enumerate(kinds):
         mask = kind == number
-        picture[mask] = _PAINTERS[name](points[mask]) * light[mask, None] ** 0.8
-    return _spread(picture, kind >= 0)
+        picture[mask] = _PAINTERS[name](points[mask]) * light[mask, None] ** _CREASE_STRENGTH
+        if name == "skin":
+            creases[mask] = paint.creases(points[mask])
+    return _spread(picture, kind >= 0), _spread(creases, kind >= 0)
 
 
 def _spread(picture: FloatArray, known: Array) -> FloatArray:

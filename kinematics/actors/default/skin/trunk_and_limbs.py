@@ -76,12 +76,13 @@ def along_upper_arm(points: FloatArray) -> FloatArray:
 
 def _trunk(points: FloatArray) -> FloatArray:
     shirt = column(points, _SHIRT, 2.35)
-    chest = ellipsoid(points, (7.2, 131.5, 4.2), (7.6, 6.6, 5.6))
-    shirt = smooth_union(shirt, chest, 4.0)
-    spine_groove = ellipsoid(points, (0.0, 124.0, -14.6), (1.6, 22.0, 2.2))
-    shirt = smooth_cut(shirt, spine_groove, 3.0)
-    belly = ellipsoid(points, (0.0, 103.5, 1.0), (10.5, 10.0, 8.6))
-    shirt = smooth_union(shirt, belly, 3.0)
+    chest = ellipsoid(points, (6.6, 133.0, 2.6), (8.6, 8.0, 6.6))
+    shirt = smooth_union(shirt, chest, 5.0)
+    spine_groove = ellipsoid(points, (0.0, 124.0, -15.0), (2.4, 24.0, 2.4))
+    shirt = smooth_cut(shirt, spine_groove, 4.5)
+    belly = ellipsoid(points, (0.0, 103.5, 0.6), (10.5, 12.0, 8.6))
+    shirt = smooth_union(shirt, belly, 4.0)
+    shirt = shirt - _drape(points)
     trapezius = tube(points, ((2.0, 151.5, -2.6), (9.0, 146.2, -3.4), (16.0, 144.0, -3.2)), (3.8, 3.6, 3.4))
     deltoid = ellipsoid(points, (17.4, 141.6, -3.0), (5.0, 5.6, 5.6))
     shirt = smooth_union(smooth_union(shirt, trapezius, 4.0), deltoid, 4.5)
@@ -89,6 +90,16 @@ def _trunk(points: FloatArray) -> FloatArray:
     seat = ellipsoid(points, (7.4, 86.5, -5.6), (7.6, 7.6, 6.6))
     hips = smooth_union(hips, seat, 3.5)
     return smooth_union(shirt, hips, 0.6)
+
+
+def _drape(points: FloatArray) -> FloatArray:
+    """Centimetres by which the cloth stands out: folds hang from the chest, gathers lie above the hem."""
+    x, y, z = points.T
+    around = np.arctan2(x, z + 1.5)
+    hanging = np.sin(9.0 * around + 0.05 * y + 0.8 * np.sin(0.11 * y)) * smooth_step(-y, -126.0, -100.0)
+    gathers = np.sin(0.62 * y + 2.2 * np.cos(2.0 * around)) * np.exp(-(((y - 97.0) / 6.0) ** 2))
+    waist: FloatArray = 0.16 * hanging + 0.20 * gathers * (0.5 + 0.5 * np.abs(np.sin(around)))
+    return waist
 
 
 def _arm(points: FloatArray) -> FloatArray:

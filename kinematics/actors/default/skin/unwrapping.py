@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kinematics.actors.default.skin.fields import ellipsoid
-from kinematics.actors.default.skin.head import EYE, EYE_RADIUS, closed
+from kinematics.actors.default.skin.head import EYE, EYE_RADIUS, LID_RADIUS, POCKET_RADIUS, closed
 from kinematics.actors.default.skin.trunk_and_limbs import along_upper_arm, hand_axes, landmarks
 from kinematics.arrays import Array, FloatArray, IntArray
 
@@ -29,7 +29,9 @@ def chart_numbers(parted: FloatArray, faces: IntArray, names: Array) -> IntArray
     )
     arch = np.hypot(middles[:, 0] / 1.85, (middles[:, 2] - 7.0) / 2.85) > 1.0
     front = np.where(piece == "teeth", arch, front)
-    number = np.select([piece == "eye", piece == "teeth", piece == "tongue"], [100, 110, 120], 0)
+    front = np.where(piece == "lid", np.linalg.norm(local, axis=1) > 0.5 * (EYE_RADIUS + LID_RADIUS), front)
+    kinds = [piece == "eye", piece == "teeth", piece == "tongue", piece == "lid"]
+    number = np.select(kinds, [100, 110, 120, 130], 0)
     side = (middles[:, 0] > 0) & (piece == "eye") | (middles[:, 1] > 157.15) & (piece == "teeth")
     labels = np.where(piece == "skin", labels, number + 2 * side + front)
     return _connected(labels, faces)
@@ -42,7 +44,14 @@ def chart_scales(vertices: FloatArray, faces: IntArray, names: Array) -> FloatAr
     mouth = ellipsoid(middles, (0.0, 157.3, 7.6), (2.6, 2.1, 3.3)) < 0.15
     face = (middles[:, 1] > 151.5) & (middles[:, 2] > 2.0)
     return np.select(
-        [piece == "eye", piece != "skin", mouth, face, middles[:, 1] > 151.5, np.abs(middles[:, 0]) > 47],
+        [
+            (piece == "eye") | (piece == "lid"),
+            piece != "skin",
+            mouth,
+            face,
+            middles[:, 1] > 151.5,
+            np.abs(middles[:, 0]) > 47,
+        ],
         [2.6, 1.2, 0.8, 2.6, 1.3, 1.1],
         0.7,
     )
@@ -78,7 +87,7 @@ def _skin_labels(middles: FloatArray) -> IntArray:
     head = y > 150.2 - 0.30 * np.clip(z, -6.0, 8.0)
     turn = np.abs(np.arctan2(x, z - 0.6))
     labels = np.where(head, np.where(turn < 1.75, 40, 41), labels)
-    room = np.linalg.norm(mirrored - EYE, axis=1) < EYE_RADIUS + 0.12
+    room = np.linalg.norm(mirrored - EYE, axis=1) < POCKET_RADIUS + 0.25
     labels = np.where(room & head, 42 + (x > 0), labels)
     mouth = ellipsoid(closed(middles), (0.0, 157.3, 7.6), (2.6, 2.1, 3.3)) < 0.12
     found: IntArray = np.where(mouth & head, np.where(z > 7.6, 44, 45), labels)

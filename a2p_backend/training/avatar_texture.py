@@ -1,0 +1,137 @@
+"""The texture that a character's pictures show.
+
+Every pixel says what colour the skin has at one place: the texture starts as the mean of what was seen,
+weighted by how squarely, and is then fitted to all pictures by gradient descent. The geometry is known, so
+that where a pixel looks is a look-up and the picture is linear in the texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from a2p_backend.avatar.rasteriser import Rasteriser
+from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, View
+
+_LEAST_ALPHA = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """A character's surface: vertices (V, 3), faces (F, 3) of them, uvs (F, 3, 2), moves (E, V, 3) of its
+    codes.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    uvs: np.ndarray
+    moves: np.ndarray
+
+    def shaped(self, codes: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 with codes (E,)."""
+        shaped: np.ndarray = (self.vertices + np.tensordot(codes, self.moves, axes=1)).astype(np.float32)
+        return shaped
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What one picture shows: uv (N, 2), colour (N, 3) sRGB 0 to 1, how squarely it was seen (N,); codes
+    (E,).
+    """
+
+    uv: Tensor
+    colour: Tensor
+    weight: Tensor
+    codes: Tensor
+
+
+def look(views: Sequence[View], skin: Skin, rasteriser: Rasteriser, on_step: OnStep) -> list[Seen]:
+    """What each picture shows of the skin. AvatarTrainingError where none shows any of it."""
+    faces, uvs = torch.from_numpy(skin.faces.astype(np.int64)), torch.from_numpy(skin.uvs)
+    found = []
+    for index, view in enumerate(views):
+        points = torch.from_numpy(skin.shaped(view.codes))
+        fragments = rasteriser.rasterise(
+            points.to(rasteriser.device), faces.to(rasteriser.device), view.camera
+        )
+        face = fragments.face_index.cpu().ravel().long()
+        picture = torch.from_numpy(view.pixels.reshape(-1, 4)).float() / 255.0
+        keep = torch.nonzero((face >= 0) & (picture[:, 3] > _LEAST_ALPHA))[:, 0]
+        face, shares = face[keep], fragments.barycentrics.cpu().reshape(-1, 3)[keep]
+        a, b, c = points[faces[face]].unbind(dim=1)
+        normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=1)
+        toward = torch.as_tensor(view.camera.centre, dtype=torch.float32) - a
+        distance = torch.linalg.norm(toward, dim=1)
+        facing = ((normal * toward).sum(dim=1) / distance).abs()
+        uv = torch.einsum("nk,nkc->nc", shares, uvs[face])
+        codes = torch.from_numpy(view.codes.astype(np.float32))
+        found.append(Seen(uv, picture[keep, :3], facing**2 / distance**2, codes))
+        on_step("looking", index + 1, len(views))
+    most = max((float(seen.weight.max()) for seen in found if len(seen.weight)), default=0.0)
+    if most == 0.0:
+        raise AvatarTrainingError("The pictures do not show the character: is its mesh hidden in renders?")
+    return [Seen(seen.uv, seen.colour, seen.weight / most, seen.codes) for seen in found]
+
+
+def sample(texture: Tensor, uv: Tensor) -> Tensor:
+    """(N, C) of a texture (C, H, W) at places (N, 2), u right and v down, 0 and 1 its edges."""
+    grid = (2.0 * uv - 1.0)[None, None]
+    return grid_sample(texture[None], grid, padding_mode="border", align_corners=False)[0, :, 0].T
+
+
+def fit_texture(
+    seen: Sequence[Seen], size: int, steps: int, pixels: int, rate: float, seed: int, on_step: OnStep
+) -> tuple[Tensor, float]:
+    """(3, size, size) sRGB 0 to 1, and the share of its texels that some picture showed."""
+    uv, colour = torch.cat([each.uv for each in seen]), torch.cat([each.colour for each in seen])
+    weight = torch.cat([each.weight for each in seen])
+    mean, known = _mean_texture(uv, colour, weight, size)
+    texture = _spread(mean, known).permute(2, 0, 1).clone().requires_grad_()
+    optimiser = torch.optim.Adam([texture], lr=rate, betas=(0.9, 0.99))
+    generator = torch.Generator().manual_seed(seed)
+    weight = weight.sqrt()
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (1.0 - step / steps)
+        some = torch.randint(len(uv), (min(pixels, len(uv)),), generator=generator)
+        loss = (weight[some, None] * (sample(texture, uv[some]) - colour[some]).abs()).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        on_step("texture", step + 1, steps)
+    fitted = _spread(texture.detach().permute(1, 2, 0), known).permute(2, 0, 1).clamp(0.0, 1.0)
+    return fitted, float(known.float().mean())
+
+
+def _mean_texture(uv: Tensor, colour: Tensor, weight: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Each texel's mean colour (size, size, 3), and which texels were seen."""
+    column, row = (uv * size).long().clamp(0, size - 1).unbind(dim=1)
+    texel = row * size + column
+    total = torch.zeros(size * size).index_add_(0, texel, weight)
+    summed = torch.zeros((size * size, 3)).index_add_(0, texel, colour * weight[:, None])
+    known = total > 0
+    mean = summed / total.clamp(min=1e-12)[:, None]
+    return mean.reshape(size, size, 3), known.reshape(size, size)
+
+
+def _spread(texture: Tensor, known: Tensor) -> Tensor:
+    """Colours for texels that no picture shows, each from the smallest neighbourhood that knows any."""
+    levels = [(texture * known[..., None], known.float()[..., None])]
+    while levels[-1][1].shape[0] > 1:
+        colour, weight = levels[-1]
+        half = colour.shape[0] // 2
+        colour = colour[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 3).sum((1, 3))
+        weight = weight[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 1).sum((1, 3))
+        scale = weight.clamp(min=1.0)
+        levels.append((colour / scale, weight / scale))
+    filled = levels[-1][0] / levels[-1][1].clamp(min=1e-6)
+    for colour, weight in reversed(levels[:-1]):
+        size = colour.shape[0]
+        coarse = filled.repeat_interleave(2, 0).repeat_interleave(2, 1)[:size, :size]
+        filled = torch.where(weight > 0, colour / weight.clamp(min=1e-6), coarse)
+    return filled

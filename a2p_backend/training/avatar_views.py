@@ -1,0 +1,134 @@
+"""What Blender, in a process of its own, tells of a character: its meshes, pictures of it, and its poses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kinematics.camera import Camera
+from kinematics.errors import A2PError
+from kinematics.files import atomic_write
+
+OnStep = Callable[[str, int, int], None]
+"""Hears of a stage, what of it is done, and its total."""
+Light = Literal["flat", "dome"]
+
+_SECONDS = 7200
+_LARGEST_BYTES = 4 * 2**30
+
+
+class AvatarTrainingError(A2PError):
+    """No avatar can be made of this file."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture: pixels (H, W, 4) uint8 sRGB with alpha, its camera, and the shape-key values (E,) that it
+    shows.
+    """
+
+    camera: Camera
+    codes: np.ndarray
+    pixels: np.ndarray
+
+
+def show(
+    character: Path, light: Light, size: int, views: int, keep: Path | None, on_step: OnStep
+) -> dict[str, np.ndarray]:
+    """The arrays of `blender_addon.character`: meshes and pictures. Kept in a file, and read from there
+    later.
+
+    Raises AvatarTrainingError with what Blender says of the character.
+    """
+    arguments = ["--light", light, "--size", str(size), "--views", str(views)]
+    name = f"{light}-{size}-{views}-{character.stat().st_mtime_ns:x}-{character.stat().st_size}.npz"
+    kept = None if keep is None else keep / name
+    if kept is not None and kept.is_file():
+        return _read(kept)
+    return _run(character, arguments, kept, on_step)
+
+
+def views_of(arrays: dict[str, np.ndarray]) -> list[View]:
+    """The pictures among the arrays of `show`."""
+    return [
+        View(Camera(K, Rt, pixels.shape[1], pixels.shape[0]), codes, pixels)
+        for K, Rt, codes, pixels in zip(
+            arrays["view_K"], arrays["view_Rt"], arrays["view_codes"], arrays["view_pixels"], strict=True
+        )
+    ]
+
+
+def posed(
+    character: Path, rotation: np.ndarray, location: np.ndarray, codes: np.ndarray, on_step: OnStep
+) -> np.ndarray:
+    """(P, V, 3) where Blender puts the vertices; see `blender_addon.character.posed`."""
+    with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
+        asked = Path(folder) / "poses.npz"
+        np.savez(asked, rotation=rotation, location=location, codes=codes)
+        return _run(character, ["--poses", str(asked)], None, on_step)["posed"]
+
+
+def _run(
+    character: Path, arguments: Sequence[str], keep: Path | None, on_step: OnStep
+) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "blender_addon.character",
+            str(character),
+            "--out",
+            folder,
+            *arguments,
+        ]
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, encoding="utf-8"
+            ) as process,
+        ):
+            try:
+                _listen(process, on_step)
+                code = process.wait(timeout=_SECONDS)
+            finally:
+                process.kill()
+            complaints.seek(0)
+            said = complaints.read().strip().splitlines()
+        if code != 0:
+            raise AvatarTrainingError(_reason(said))
+        path = Path(folder) / "character.npz"
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise AvatarTrainingError(f"The views of {character.name} are too large: fewer --views will do.")
+        if keep is not None:
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(keep) as file:
+                file.write(path.read_bytes())
+        return _read(path)
+
+
+def _listen(process: subprocess.Popen[str], on_step: OnStep) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith('{"stage"'):
+            event = json.loads(line)
+            on_step(event["stage"], event["done"], event["total"])
+
+
+def _reason(said: Sequence[str]) -> str:
+    reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "no reason")
+    if "No module named 'bpy'" in reason:
+        return "Blender's module is not installed: pip install 'a2p[blender]'."
+    return reason.removeprefix("error: ")
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
