@@ -12,6 +12,7 @@ anew (`a2p_backend.motion.held`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ SHORTEST = 2 * FPS
 """Frames that the networks need at least; a shorter clip is performed with silence after it, then cut."""
 
 FloatArray = NDArray[np.float32]
+LayWindows = Callable[[int], tuple[Window, ...]]
 
 
 def perform(
@@ -49,6 +51,7 @@ def perform(
     edit: Edit = UNEDITED,
     on_progress: OnProgress = lambda progress: None,
     cancelled: IsCancelled = lambda: False,
+    lay: LayWindows = lay_windows,
 ) -> Performance:
     """Performs a clip: the same clip, actor, settings and edit give the same motion on one machine.
 
@@ -59,6 +62,7 @@ def perform(
         edit: what stays of an earlier performance, and guide poses that are given.
         on_progress: hears of the stages audio, guide, body and face.
         cancelled: asked before every step of a denoiser and between the stages.
+        lay: covers so many frames with windows.
 
     Raises:
         EditError: the edit does not fit the clip or the actor.
@@ -66,7 +70,7 @@ def perform(
     """
     settings = settings.resolved(actor.manifest.defaults.face_guidance, actor.manifest.defaults.body_guidance)
     edit.check_fits(clip.frame_count, actor.name)
-    job = _Job(clip, actor, settings, edit, on_progress, cancelled)
+    job = _Job(clip, actor, settings, edit, on_progress, cancelled, lay)
     heard = job.listen()
     statistics = actor.statistics
     warnings, missing = list(clip.warnings), []
@@ -149,6 +153,7 @@ class _Job:
     edit: Edit
     on_progress: OnProgress
     cancelled: IsCancelled
+    lay: LayWindows
 
     @property
     def seconds(self) -> int:
@@ -163,7 +168,7 @@ class _Job:
     @torch.inference_mode()
     def listen(self) -> _Heard:
         """Hears the clip window by window and writes its guide poses; nothing larger than tokens is kept."""
-        actor, windows = self.actor, lay_windows(self.frames)
+        actor, windows = self.actor, self.lay(self.frames)
         given = self._on_device(self._given_guide())
         writer = None
         if actor.performs_body:

@@ -1,10 +1,19 @@
-"""What a long clip takes: memory, and how fast the motion is where windows meet against elsewhere."""
+"""What a long clip takes: memory, and how fast the motion is where windows meet.
+
+The 99th percentile over the few frames where windows meet is that of a blink or two, and differs from the one
+elsewhere by chance. Two figures say what is chance: the same percentile with the borders moved to other
+frames, and that of the very same frames in a performance from the same noise and guide poses, whose windows
+meet elsewhere.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,58 +21,80 @@ from numpy.typing import NDArray
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLE_RATE, Clip
 from a2p_backend.bench.motion import peak_memory, versions
-from a2p_backend.motion.windows import lay_windows
-from a2p_backend.performer import perform
+from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_windows
+from a2p_backend.performer import FloatArray, perform
+from a2p_backend.wire.edit import Edit
+from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import GenerateSettings
 
 BORDER = 5
 """Frames on either side of a window's first and last that count as its border."""
 
+MOVE = 2 * BORDER
+"""Frames from one placing of moved borders to the next."""
+
 
 @dataclass(frozen=True)
 class Speeds:
-    """The 99th percentile over frames, of the norm over all numbers of a frame, in the networks' units."""
+    """99th percentiles over frames, of the norm over all numbers of a frame, in the networks' units."""
 
     at_borders: float
     elsewhere: float
+    without_borders: float
+    """At the same frames, performed in windows that meet elsewhere."""
+    by_chance: tuple[float, float]
+    """The least and the most, where the borders are moved to other frames."""
 
 
 @dataclass(frozen=True)
 class LengthReport:
-    """What a performance of a long clip took, in seconds and MiB, and its speeds."""
+    """What performances of a long clip took, in seconds and MiB, and their speeds."""
 
     actor: str
     clip_seconds: float
     steps: int
     windows: int
+    takes: int
     total: float
+    """Of the first take."""
     peak_memory: float | None
-    """Of the process; on CUDA, of the device."""
+    """Of the process up to the end of the first take; on CUDA, of the device."""
     speeds: dict[str, Speeds]
     """Of the velocity and the acceleration, of body and face."""
     versions: dict[str, str]
 
 
-def measure_length(actor: Actor, clip: Clip, settings: GenerateSettings) -> LengthReport:
-    """Performs a clip that is longer than a window."""
+def measure_length(actor: Actor, clip: Clip, settings: GenerateSettings, takes: int = 1) -> LengthReport:
+    """Performs so many takes of a clip that is longer than a window, each once more in other windows."""
     start = time.perf_counter()
-    performance = perform(clip, actor, settings)
-    total = time.perf_counter() - start
-    speeds = {}
-    for part, motion in (
-        ("body", actor.statistics.normalise_pose(performance.pose)),
-        ("face", actor.statistics.normalise_face(performance.face)),
-    ):
-        for order, name in ((1, "velocity"), (2, "acceleration")):
-            speeds[f"{part} {name}"] = speeds_of(motion, order)
+    performed = [perform(clip, actor, settings)]
+    total, memory = time.perf_counter() - start, peak_memory(actor.device)
+    seeds = [settings.seed + take for take in range(takes)]
+    performed += [perform(clip, actor, dataclasses.replace(settings, seed=seed)) for seed in seeds[1:]]
+    without = [
+        perform(
+            clip,
+            actor,
+            dataclasses.replace(settings, seed=seed),
+            Edit(guide=take.guide if actor.performs_body else None),
+            lay=windows_between,
+        )
+        for seed, take in zip(seeds, performed, strict=True)
+    ]
+    motions, others = (_motions(actor, performances) for performances in (performed, without))
     return LengthReport(
         actor=actor.name,
         clip_seconds=clip.duration,
         steps=settings.solver.steps,
         windows=len(lay_windows(clip.frame_count)),
+        takes=takes,
         total=total,
-        peak_memory=peak_memory(actor.device),
-        speeds=speeds,
+        peak_memory=memory,
+        speeds={
+            f"{part} {name}": speeds_of(motions[part], others[part], order)
+            for part in motions
+            for order, name in ((1, "velocity"), (2, "acceleration"))
+        },
         versions=versions(),
     )
 
@@ -74,12 +105,63 @@ def repeated(clip: Clip, seconds: int) -> Clip:
     return Clip(samples, clip.name, hashlib.sha256(samples.tobytes()).hexdigest())
 
 
-def speeds_of(motion: NDArray[np.float32], order: int) -> Speeds:
-    """Speeds (order 1) or accelerations (order 2) of a motion (T, C)."""
-    change = np.linalg.norm(np.diff(motion, n=order, axis=0), axis=1)
-    at_border = np.zeros(len(change), np.bool_)
-    for window in lay_windows(len(motion)):
+def windows_between(frames: int) -> tuple[Window, ...]:
+    """Windows of a clip that is longer than one, which begin and end far from where `lay_windows`' do."""
+    windows = lay_windows(frames)
+    stride, overlap = windows[1].start, windows[0].stop - windows[1].start
+
+    def apart(move: int) -> int:
+        distances = (move - overlap, move, move + overlap)
+        return min(min(distance % stride, -distance % stride) for distance in distances)
+
+    move = max(range(GUIDE_INTERVAL, stride, GUIDE_INTERVAL), key=apart)
+    moved = [Window(0, move + overlap)]
+    for window in windows:
+        if moved[-1].stop < frames:
+            moved.append(Window(window.start + move, min(window.start + move + windows[0].length, frames)))
+    return tuple(moved)
+
+
+def speeds_of(motions: Sequence[FloatArray], without: Sequence[FloatArray], order: int) -> Speeds:
+    """Speeds (order 1) or accelerations (order 2) of motions (T, C) of one length.
+
+    without: the same performed in `windows_between`.
+    """
+    changes = [_changes(motion, order) for motion in motions]
+    windows = lay_windows(len(motions[0]))
+    at_border = _at_border(windows, len(changes[0]))
+    longest = max(after.start - before.start for before, after in pairwise(windows))
+    by_chance = [
+        _percentile(changes, np.roll(at_border, move) & ~at_border) for move in range(MOVE, longest, MOVE)
+    ]
+    return Speeds(
+        at_borders=_percentile(changes, at_border),
+        elsewhere=_percentile(changes, ~at_border),
+        without_borders=_percentile([_changes(motion, order) for motion in without], at_border),
+        by_chance=(min(by_chance), max(by_chance)),
+    )
+
+
+def _motions(actor: Actor, performances: Sequence[Performance]) -> dict[str, list[FloatArray]]:
+    """Body and face of performances, in the networks' units."""
+    return {
+        "body": [actor.statistics.normalise_pose(performance.pose) for performance in performances],
+        "face": [actor.statistics.normalise_face(performance.face) for performance in performances],
+    }
+
+
+def _changes(motion: FloatArray, order: int) -> NDArray[np.floating]:
+    return np.linalg.norm(np.diff(motion, n=order, axis=0), axis=1)
+
+
+def _at_border(windows: Sequence[Window], count: int) -> NDArray[np.bool_]:
+    at_border = np.zeros(count, np.bool_)
+    for window in windows:
         for edge in (window.start, window.stop):
-            if 0 < edge < len(motion):
+            if 0 < edge <= count:
                 at_border[max(edge - BORDER, 0) : edge + BORDER] = True
-    return Speeds(*(float(np.percentile(change[of], 99)) for of in (at_border, ~at_border)))
+    return at_border
+
+
+def _percentile(changes: Sequence[NDArray[np.floating]], of: NDArray[np.bool_]) -> float:
+    return float(np.percentile(np.concatenate([change[of] for change in changes]), 99))

@@ -101,6 +101,7 @@ def length(
     actor: ActorOption = DEFAULT_ACTOR,
     clip: ClipOption = None,
     seconds: Annotated[int, typer.Option(min=21, max=600, help="The clip is repeated for so long.")] = 600,
+    takes: Annotated[int, typer.Option(min=1, help="How many, each performed in two layouts.")] = 1,
     preset: PresetOption = DEFAULT_PRESET,
     threads: ThreadsOption = None,
     device: DeviceOption = None,
@@ -116,7 +117,7 @@ def length(
         performer = load_actor(actor, _prepared(device, threads))
         recording = repeated(load_clip(clip or CONVERSATION), seconds)
     with loading(f"Performing {seconds} s"):
-        report = measure_length(performer, recording, settings)
+        report = measure_length(performer, recording, settings, takes)
     _show(_length_lines(report), report, as_json)
 
 
@@ -221,9 +222,17 @@ def _length_lines(report: LengthReport) -> list[str]:
     ]
     if report.peak_memory is not None:
         lines.append(f"{'memory':<18}{report.peak_memory:9.0f} MiB at most")
-    lines.append(f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}")
+    lines.append(
+        f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}{'without':>9}{'by chance':>17}   "
+        f"{report.takes} takes"
+    )
     for name, speeds in report.speeds.items():
-        lines.append(f"{name:<18}{speeds.at_borders:9.3f}{speeds.elsewhere:11.3f}")
+        least, most = speeds.by_chance
+        lines.append(
+            f"{name:<18}{speeds.at_borders:9.3f}{speeds.elsewhere:11.3f}{speeds.without_borders:9.3f}"
+            f"{least:9.3f} to {most:.3f}"
+        )
+    lines.append("without: the same frames in windows that meet elsewhere; by chance: with the borders moved")
     return lines
 
 

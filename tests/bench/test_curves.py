@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from a2p_backend.bench import steps
-from a2p_backend.bench.length import speeds_of
+from a2p_backend.bench.length import BORDER, speeds_of, windows_between
 from a2p_backend.bench.steps import Distance, fewest_as_near
 from a2p_backend.cli import app
 from a2p_backend.motion.windows import lay_windows
@@ -52,7 +53,7 @@ def test_few_steps_are_enough_where_all_more_are() -> None:
 
 def test_a_long_clip_is_measured(clip: Path) -> None:
     arguments = ["bench", "length", "--actor", "tiny", "--clip", str(clip), "--seconds", "40"]
-    result = CliRunner().invoke(app, [*arguments, "--preset", "draft", "--json"])
+    result = CliRunner().invoke(app, [*arguments, "--preset", "draft", "--takes", "2", "--json"])
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert (report["clip_seconds"], report["windows"]) == (40, 3)
@@ -62,10 +63,33 @@ def test_a_long_clip_is_measured(clip: Path) -> None:
 @pytest.mark.parametrize("order", [1, 2])
 def test_a_jump_shows_where_it_is(order: int) -> None:
     motion = np.random.default_rng(0).normal(0, 0.01, (1200, 3)).cumsum(axis=0).astype(np.float32)
-    border = lay_windows(1200)[1].start
-    assert speeds_of(motion, order).at_borders < 0.2
+    smooth, border = motion.copy(), lay_windows(1200)[1].start
+    assert speeds_of([motion], [smooth], order).at_borders < 0.2
     motion[border:] += 1
-    at_border = speeds_of(motion, order)
-    assert at_border.at_borders > 0.9 > 0.2 > at_border.elsewhere
+    at_border = speeds_of([motion], [smooth], order)
+    assert at_border.at_borders > 0.9 > 0.2 > max(at_border.elsewhere, at_border.without_borders)
+    assert at_border.by_chance[1] < 0.2
     motion[border + 30 :] += 1
-    assert speeds_of(motion, order).at_borders == at_border.at_borders
+    elsewhere = speeds_of([motion], [smooth], order)
+    assert elsewhere.at_borders == at_border.at_borders
+    assert elsewhere.by_chance[1] > 0.9
+
+
+def test_takes_are_pooled() -> None:
+    motion = np.random.default_rng(0).normal(0, 0.01, (1200, 3)).cumsum(axis=0).astype(np.float32)
+    faster = speeds_of([motion, 10 * motion], [motion], order=1)
+    assert faster.at_borders > 5 * faster.without_borders
+
+
+@pytest.mark.parametrize("frames", [601, 660, 700, 1080, 1081, 1250, 18_000, 17_999])
+def test_the_other_windows_meet_elsewhere(frames: int) -> None:
+    windows, moved = lay_windows(frames), windows_between(frames)
+    assert (moved[0].start, moved[-1].stop) == (0, frames)
+    for before, after in pairwise(moved):
+        assert before.stop - after.start >= 120
+    assert all(window.start % 30 == 0 and 60 <= window.length <= 600 for window in moved)
+    ours, theirs = (
+        {edge for window in laid for edge in (window.start, window.stop)} - {0, frames}
+        for laid in (windows, moved)
+    )
+    assert min(abs(one - other) for one in ours for other in theirs) > 2 * BORDER
