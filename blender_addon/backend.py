@@ -148,8 +148,7 @@ def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
     """Wait until the backend that `process` is answers. Raises A2PError when it ends, or takes too long."""
     began = time.monotonic()
     while True:
-        waited = time.monotonic() - began
-        yield Progress("loading the networks", int(10 * waited), int(10 * START_SECONDS))
+        yield Progress("loading the networks", 0, 1)  # for how long there is no telling
         try:
             return (yield from greeting())
         except EndpointError:
@@ -157,7 +156,7 @@ def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
                 raise A2PError(
                     f"The backend ended while starting: `{process.args[0]} doctor` says why."
                 ) from None
-            if waited > START_SECONDS:
+            if time.monotonic() - began > START_SECONDS:
                 raise
 
 

@@ -45,11 +45,14 @@ class A2PPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "program")
+        _tell(layout, f"Starts {backend_program() or 'nothing yet: install it, or name a program'}")
         layout.prop(self, "endpoint")
         layout.separator()
         layout.prop(self, "environment")
+        _tell(layout, f"Install Backend makes {environment_folder()}")
         layout.prop(self, "package")
         layout.prop(self, "python")
+        layout.operator("a2p.install_backend", icon="IMPORT")
 
 
 def endpoint_path() -> Path | None:
@@ -82,6 +85,13 @@ def package() -> str:
 def python() -> str:
     """The Python that the user chose for the backend, or an empty string."""
     return bpy.path.abspath(_setting("python"))
+
+
+def _tell(layout: bpy.types.UILayout, text: str) -> None:
+    """A line under a field, in line with it, that says what comes of it."""
+    split = layout.split(factor=0.4)
+    split.label()
+    split.label(text=text)
 
 
 def _setting(name: str) -> str:
