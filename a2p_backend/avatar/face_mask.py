@@ -35,7 +35,7 @@ _MOUTH = (0.16, 0.04, 0.05)
 _TEETH = (0.95, 0.93, 0.88)
 _TONGUE = (0.66, 0.27, 0.27)
 
-MATT = 0.12
+MATT = 0.33
 
 
 @dataclass(frozen=True)
