@@ -22,7 +22,7 @@ from kinematics.face.shapes import ARKIT_SHAPES
 from kinematics.face.turns import ramp, turned_about_x
 
 JAW_RADIANS = 0.36
-"""A mouth as wide open as it goes; speech stays under two thirds of it."""
+"""A mouth as wide open as it goes; speech stays under three quarters of it."""
 _SIDES = (("Left", 1.0), ("Right", -1.0))
 _LOOKS = tuple(name for name in ARKIT_SHAPES if name.startswith("eyeLook"))
 _EYE_REACH = 1.8

@@ -51,7 +51,7 @@ ARKIT_SHAPES = tuple(sorted((*_MIDDLE, *(f"{name}{side}" for name in _SIDED for 
 """The 52 names of Apple's ARFaceAnchor.BlendShapeLocation."""
 
 _MIXTURES: dict[str, dict[str, float]] = {
-    # Speech opens the jaw about two thirds of the way that jawOpen goes.
+    # Speech opens the jaw about three quarters of the way that jawOpen goes.
     "viseme_sil": {},
     "viseme_PP": {
         "mouthRollLower": 0.5,
@@ -67,7 +67,7 @@ _MIXTURES: dict[str, dict[str, float]] = {
     "viseme_SS": {"mouthStretchLeft": 0.45, "mouthStretchRight": 0.45, "jawOpen": 0.03},
     "viseme_nn": {"jawOpen": 0.09, "mouthStretchLeft": 0.1, "mouthStretchRight": 0.1},
     "viseme_RR": {"mouthFunnel": 0.4, "jawOpen": 0.09},
-    "viseme_aa": {"jawOpen": 0.7},
+    "viseme_aa": {"jawOpen": 0.78},
     "viseme_E": {"jawOpen": 0.22, "mouthStretchLeft": 0.5, "mouthStretchRight": 0.5},
     "viseme_I": {"jawOpen": 0.09, "mouthStretchLeft": 0.8, "mouthStretchRight": 0.8},
     "viseme_O": {"jawOpen": 0.34, "mouthFunnel": 0.6, "mouthPucker": 0.2},
