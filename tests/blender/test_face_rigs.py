@@ -47,7 +47,7 @@ def take(clip: Path) -> bpy.types.Object:
 
 
 def sunk(armature: bpy.types.Object, bone: str) -> float:
-    """How far a point ahead of a jaw's hinge sinks between the first frame and OPEN, in the bone's lengths."""
+    """How far a point ahead of a jaw's hinge sinks from the first frame to OPEN, in the bone's lengths."""
     rest = armature.data.bones[bone]
     # Figures look along -Y; bones' own directions differ from maker to maker.
     ahead = armature.matrix_world.to_3x3().inverted() @ Vector((0.0, -1.0, 0.0))
