@@ -17,7 +17,9 @@ def choose_rasteriser(name: str = "auto") -> Rasteriser:
     has_cuda = torch.cuda.is_available()
     if name == "pytorch3d" or (name == "auto" and has_cuda and pytorch3d.is_installed()):
         if not pytorch3d.is_installed():
-            raise RasteriserError("PyTorch3D is not installed: pip install 'a2p[plate]'")
+            raise RasteriserError(
+                "PyTorch3D is not installed: pip install 'a2p[plate]', or let OpenGL draw (rasteriser opengl)"
+            )
         return pytorch3d.PyTorch3DRasteriser("cuda" if has_cuda else "cpu")
     problem = opengl.why_unavailable()
     if problem is None:

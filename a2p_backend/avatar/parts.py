@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -70,8 +71,16 @@ def render_in_parts(
     else:
         with open_pictures(path) as pictures:
             for picture in sorted(picture for some in parts for picture in some.iterdir()):
-                picture.rename(pictures.folder / picture.name)
+                _place(picture, pictures.folder / picture.name)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(picture: Path, target: Path) -> None:
+    """The parts keep what they have, so that even an interruption here leaves them whole."""
+    try:
+        os.link(picture, target)
+    except OSError:  # not every file system has links
+        shutil.copyfile(picture, target)
 
 
 def _mark(performance: Performance, settings: PlateSettings) -> str:

@@ -18,7 +18,7 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
-from a2p_backend.avatar.contact_sheet import write_png
+from a2p_backend.avatar.contact_sheet import PictureError, write_png
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write
 
@@ -223,7 +223,16 @@ def _open_film(path: Path, *, quicktime: bool = False) -> Iterator[av.container.
         with atomic_write(path) as file, av.open(file, "w", format=form) as container:
             yield container
     except (OSError, av.FFmpegError) as error:
-        raise VideoError(f"Cannot write the video {path}: {error.strerror or error}.") from error
+        raise VideoError(f"Cannot write the video {path}: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said: PyAV names only that writing failed, and keeps why as the error's context."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    said = [cause for cause in causes if isinstance(cause, OSError) and not isinstance(cause, av.FFmpegError)]
+    return getattr(said[-1] if said else error, "strerror", None) or str(error)
 
 
 @contextmanager
@@ -241,8 +250,8 @@ def open_pictures(path: str | Path, first_frame: int = 0, every: int = 1) -> Ite
         partial.mkdir()
         yield PictureWriter(partial, itertools.count(first_frame + 1, every))
         partial.rename(target)
-    except (OSError, av.FFmpegError) as error:
-        raise VideoError(f"Cannot write the pictures {path}: {error.strerror or error}.") from error
+    except (OSError, av.FFmpegError, PictureError) as error:
+        raise VideoError(f"Cannot write the pictures {path}: {_reason(error)}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

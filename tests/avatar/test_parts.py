@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -123,3 +124,32 @@ def test_a_folder_that_is_not_there(take, tmp_path):
         render_in_parts(
             take, Ramp(), tmp_path / "no" / "v.mp4", settings, None, lambda _: None, lambda: False, part=6
         )
+
+
+def test_interrupted_while_pictures_are_put_together(take, tmp_path, monkeypatch):
+    """Every part still has all of its pictures, and the next run puts them together."""
+    avatar, path = Ramp(), tmp_path / "pictures"
+
+    def run():
+        render_in_parts(
+            take, avatar, path, PlateSettings(SIZE, SIZE), None, lambda news: None, lambda: False, part=6
+        )
+
+    placed = []
+
+    def stopped(picture, target):
+        if len(placed) == 7:
+            raise KeyboardInterrupt
+        placed.append(target)
+        link(picture, target)
+
+    link = os.link
+    monkeypatch.setattr(os, "link", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.undo()
+    monkeypatch.setattr(plate, "choose_rasteriser", lambda name: NoRasteriser())
+    run()
+    assert len(avatar.drawn) == FRAMES
+    assert len(list(path.iterdir())) == FRAMES
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pictures"]

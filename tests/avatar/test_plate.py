@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 
@@ -27,7 +28,6 @@ from a2p_backend.avatar.video import VideoError, in_background, open_plate, open
 from a2p_backend.wire.progress import Cancelled
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.camera import frame_figure
-from kinematics.errors import A2PError
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.stage import place_on_stage
 
@@ -122,22 +122,42 @@ def test_where_no_plate_with_alpha_can_go(tmp_path, name):
         pass
 
 
-def test_a_full_disk(tmp_path, monkeypatch):
-    """One sentence, and nothing under the final name, for a film and for pictures."""
+class _Full(io.BytesIO):
+    """A file on a disk with room for `room` bytes more."""
+
+    room = 3000
+
+    def write(self, data):
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+    def writelines(self, parts):
+        for part in parts:
+            self.write(part)
+
+
+@pytest.mark.parametrize("name", ["plate.mp4", "plate.mov", "pictures"])
+def test_a_full_disk(tmp_path, monkeypatch, name):
+    """One sentence, and nothing under the final name, for films and for pictures."""
 
     @contextlib.contextmanager
     def full(path, mode=0o666):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        yield
+        yield _Full()
 
     monkeypatch.setattr(video, "atomic_write", full)
     monkeypatch.setattr(contact_sheet_module, "atomic_write", full)
-    for name in ("plate.mp4", "pictures"):
-        with (
-            pytest.raises(A2PError, match=r"Cannot write .*: No space left on device"),
-            open_plate(tmp_path / name, (64, 64), 30) as film,
-        ):
-            film.write(np.zeros((64, 64, 3), np.uint8))
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 4), np.uint8)
+    path, alpha = tmp_path / name, name != "plate.mp4"
+
+    def write() -> None:
+        with open_plate(path, (64, 64), 30, alpha=alpha) as film:
+            for _ in range(30):
+                film.write(noise if alpha else noise[..., :3])
+
+    with pytest.raises(VideoError, match=rf"^Cannot write .* {path}: No space left on device\.$"):
+        write()
     assert not list(tmp_path.iterdir())
 
 
