@@ -28,7 +28,7 @@ from a2p_backend.motion.diffusion import FULL_STEPS, Diffusion, spacing_for
 from a2p_backend.motion.film_transformer import FiLMTransformer
 from a2p_backend.motion.guide_writer import GuideWriter
 from a2p_backend.motion.held import Held
-from a2p_backend.motion.precision import arithmetic, computing_in
+from a2p_backend.motion.precision import arithmetic, computing_in, lip_arithmetic
 from a2p_backend.motion.sampler import sample
 from a2p_backend.motion.windowed import windowed_denoiser
 from a2p_backend.motion.windows import Window, lay_windows
@@ -170,6 +170,7 @@ class _Job:
         """Hears the clip window by window and writes its guide poses; nothing larger than tokens is kept."""
         actor, windows = self.actor, self.lay(self.frames)
         given = self._on_device(self._given_guide())
+        lip_products = lip_arithmetic(self.settings.solver.precision, actor.device)
         writer = None
         if actor.performs_body:
             assert actor.guide is not None
@@ -184,7 +185,7 @@ class _Job:
             audio = self._on_device(actor.statistics.normalise_audio(self._samples(window)))[None]
             features = actor.hear(audio)
             if actor.face is not None:
-                face.append(actor.face.audio_tokens(actor.hear_face(audio, features)))
+                face.append(actor.face.audio_tokens(actor.hear_face(audio, features, lip_products)))
             if writer is not None and actor.denoiser is not None:
                 body.append(actor.denoiser.audio_tokens(features))
                 self.on_progress(Progress("guide", done, len(windows)))

@@ -83,11 +83,15 @@ class Actor:
         """What guide and body hear: features (B, L, C) of normalised audio (B, 1600 T, 2) at 48 kHz."""
         return self.features(audio)
 
-    def hear_face(self, audio: Tensor, features: Tensor) -> Tensor:
-        """What the face hears: the features of `hear`, and after them the actor's lips where it has any."""
+    def hear_face(self, audio: Tensor, features: Tensor, products: torch.dtype = torch.float32) -> Tensor:
+        """What the face hears: the features of `hear`, and after them the actor's lips where it has any.
+
+        products: what the lips' convolutions are computed in.
+        """
         if self.lip is None:
             return features
-        return torch.cat([features, self.lip.conditions(audio[..., 0], features.shape[1])], dim=-1)
+        lips = self.lip.conditions(audio[..., 0], features.shape[1], products)
+        return torch.cat([features, lips], dim=-1)
 
 
 def default_device() -> torch.device:

@@ -104,23 +104,29 @@ def _layers(text: str) -> ConvLayers:
         raise Wav2VecConfigError(f"The checkpoint's convolutions {text!r} cannot be read.") from error
 
 
-def convolve(x: Tensor, convolution: nn.Conv1d) -> Tensor:
+def convolve(x: Tensor, convolution: nn.Conv1d, products: torch.dtype = torch.float32) -> Tensor:
     """A convolution over time-major x (B, N, channels), by matrix products that read x where it lies.
 
     The kernel is a whole number of strides long. Cut into pieces of one stride, every piece is a linear
     layer of as many consecutive rows, seen as one; their outputs add up. This is faster on a CPU than the
     general convolution and needs no copies of x.
+
+    products: what they are computed in; their sums, and a waveform's own products, are in single precision.
     """
     (kernel,), (stride,) = convolution.kernel_size, convolution.stride
     assert kernel % stride == 0
-    rows = x[:, : x.shape[1] // stride * stride].unflatten(1, (-1, stride)).flatten(2)
-    pieces = convolution.weight.unflatten(2, (-1, stride)).permute(2, 3, 1, 0).flatten(1, 2)
+    products = torch.float32 if convolution.in_channels == 1 else products
+    rows = x[:, : x.shape[1] // stride * stride].unflatten(1, (-1, stride)).flatten(2).to(products)
+    pieces = convolution.weight.unflatten(2, (-1, stride)).permute(2, 3, 1, 0).flatten(1, 2).to(products)
     steps = rows.shape[1] - len(pieces) + 1
     outputs = []
     for clip in rows:
-        y = clip[:steps] @ pieces[0]
+        y = (clip[:steps] @ pieces[0]).float()
         for i, piece in enumerate(pieces[1:], start=1):
-            y.addmm_(clip[i : i + steps], piece)
+            if products == torch.float32:
+                y.addmm_(clip[i : i + steps], piece)
+            else:
+                y += clip[i : i + steps] @ piece
         outputs.append(y)
     y = outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
     return y if convolution.bias is None else y.add_(convolution.bias)
@@ -155,10 +161,10 @@ class ConvExtractor(nn.Module):
             )
             before = channels
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, products: torch.dtype = torch.float32) -> Tensor:
         x = waveform[..., None]
         for convolution, _, norm in self.conv_layers:
-            y = self.activate(_normalise(convolve(x, convolution), norm))
+            y = self.activate(_normalise(convolve(x, convolution, products), norm))
             if self.skip and x.shape[2] == y.shape[2]:
                 steps = y.shape[1]
                 y = (y + x[:, :: x.shape[1] // steps][:, :steps]) * self.amplitude
@@ -187,25 +193,30 @@ class ConvAggregator(nn.Module):
             )
             before = channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, products: torch.dtype = torch.float32) -> Tensor:
         for _, convolution, _, norm in self.conv_layers:
             lead_in = x[:, :1].expand(-1, convolution.kernel_size[0] - 1, -1)
-            y = self.activate(_normalise(convolve(torch.cat([lead_in, x], dim=1), convolution), norm))
+            y = convolve(torch.cat([lead_in, x], dim=1), convolution, products)
+            y = self.activate(_normalise(y, norm))
             x = (y + x) * self.amplitude if self.skip and x.shape == y.shape else y
         return x
 
 
 class Wav2Vec(nn.Module):
-    """Waveform (B, S) at 16 kHz to features (B, steps, channels): extractor, then aggregator if any."""
+    """Waveform (B, S) at 16 kHz to features (B, steps, channels): extractor, then aggregator if any.
+
+    `products` are what `convolve` says; all else is in single precision.
+    """
 
     def __init__(self, config: Wav2VecConfig) -> None:
         super().__init__()
         self.feature_extractor = ConvExtractor(config)
-        self.feature_aggregator = ConvAggregator(config) if config.aggregator else nn.Identity()
+        self.feature_aggregator = ConvAggregator(config) if config.aggregator else None
 
     @torch.no_grad()
-    def forward(self, waveform: Tensor) -> Tensor:
-        return self.feature_aggregator(self.feature_extractor(waveform))
+    def forward(self, waveform: Tensor, products: torch.dtype = torch.float32) -> Tensor:
+        features = self.feature_extractor(waveform, products)
+        return features if self.feature_aggregator is None else self.feature_aggregator(features, products)
 
 
 class VQWav2Vec(nn.Module):
@@ -241,8 +252,8 @@ class LipAudioEncoder(nn.Module):
         super().__init__()
         self.wav2vec_model = Wav2Vec(config or Wav2VecConfig.wav2vec_large())
 
-    def forward(self, audio: Tensor) -> Tensor:
-        return self.wav2vec_model(functional.pad(to_network_rate(audio), (self.lead_in, 0)))
+    def forward(self, audio: Tensor, products: torch.dtype = torch.float32) -> Tensor:
+        return self.wav2vec_model(functional.pad(to_network_rate(audio), (self.lead_in, 0)), products)
 
 
 def to_network_rate(audio: Tensor) -> Tensor:

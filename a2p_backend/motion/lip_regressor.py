@@ -141,7 +141,8 @@ def stretch(frames: Tensor, steps: int) -> Tensor:
 class LipRegressor(nn.Module):
     """The actor's channel (B, 1600 T) at 48 kHz, normalised, to lip vertices (B, T, vertices, 3).
 
-    `audio_encoder` turns audio (B, S) at 48 kHz into speech features (B, N, width), 100 a second.
+    `audio_encoder` turns audio (B, S) at 48 kHz into speech features (B, N, width), 100 a second. Most of the
+    work is its convolutions, which may be computed in lower precision (`products`) while the rest is not.
     """
 
     def __init__(self, audio_encoder: nn.Module, config: LipConfig | None = None) -> None:
@@ -151,7 +152,7 @@ class LipRegressor(nn.Module):
         self.regression_model = SpeechToFrames(config)
         self.project_output = nn.Linear(config.width, 3 * config.vertices)
 
-    def forward(self, audio: Tensor) -> Tensor:
+    def forward(self, audio: Tensor, products: torch.dtype = torch.float32) -> Tensor:
         samples = audio.shape[1]
         if samples % SAMPLES_PER_FRAME:
             raise ValueError(f"{samples} samples are not a whole number of frames ({SAMPLES_PER_FRAME} each)")
@@ -160,16 +161,16 @@ class LipRegressor(nn.Module):
         vertices = []
         if in_blocks:
             blocks = audio[:, :in_blocks].unflatten(1, (-1, block)).flatten(0, 1)
-            vertices.append(self._regress(blocks).unflatten(0, (len(audio), -1)).flatten(1, 2))
+            vertices.append(self._regress(blocks, products).unflatten(0, (len(audio), -1)).flatten(1, 2))
         if in_blocks < samples:
-            vertices.append(self._regress(audio[:, in_blocks:]))
+            vertices.append(self._regress(audio[:, in_blocks:], products))
         return torch.cat(vertices, dim=1)
 
-    def conditions(self, audio: Tensor, steps: int) -> Tensor:
+    def conditions(self, audio: Tensor, steps: int, products: torch.dtype = torch.float32) -> Tensor:
         """The vertices as further audio features (B, steps, 3 * vertices)."""
-        return stretch(self(audio).flatten(2), steps)
+        return stretch(self(audio, products).flatten(2), steps)
 
-    def _regress(self, audio: Tensor) -> Tensor:
+    def _regress(self, audio: Tensor, products: torch.dtype) -> Tensor:
         frames = audio.shape[1] // SAMPLES_PER_FRAME
-        hidden = self.regression_model(self.audio_encoder(audio), frames)
+        hidden = self.regression_model(self.audio_encoder(audio, products), frames)
         return self.project_output(hidden).unflatten(-1, (self.config.vertices, 3))

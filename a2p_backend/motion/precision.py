@@ -27,6 +27,15 @@ def arithmetic(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def lip_arithmetic(precision: str, device: torch.device) -> torch.dtype:
+    """The same for the convolutions that the lip regressor hears by.
+
+    Never float16, whose range they may leave; a graphics card is done with them in no time as it is.
+    """
+    found = arithmetic(precision, device)
+    return found if device.type == "cpu" else torch.float32
+
+
 @contextmanager
 def computing_in(network: FiLMTransformer, arithmetic: torch.dtype) -> Iterator[None]:
     """A denoiser that computes in this arithmetic for as long as the block lasts."""

@@ -71,7 +71,8 @@ class GenerateSettings:
     face_guidance, body_guidance: how strongly the audio pulls; 0 = not at all, None = the actor's own.
     top_p: nucleus of the guide poses' sampling, above 0 and at most 1; less is calmer.
     precision: of the denoisers' products, where not the preset's: "full" is single precision, "half" bfloat16
-        or float16 where the machine is faster with it. Guide and audio are always in single precision.
+        or float16 where the machine is faster with it. Processors hear a released face's lips in it, too; the
+        guide and what it hears are always in single precision.
     speaker: the recording's channel on which the actor is heard; the partner is on the other.
     """
 

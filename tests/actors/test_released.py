@@ -71,12 +71,16 @@ def test_the_face_hears_lips_after_the_features(tmp_path: Path) -> None:
         features = actor.hear(audio)
         heard = actor.hear_face(audio, features)
         partner = actor.hear_face(audio * torch.tensor([1.0, 0.0]), features)
+        half = actor.hear_face(audio, features, torch.bfloat16)
         first_block = actor.lip(audio[:, : 120 * 1600, 0]).flatten(2)
     steps = features.shape[1]
     assert features.shape[2] == 2 * CHANNELS
     assert heard.shape == (1, steps, 2 * CHANNELS + 3 * VERTICES)
     assert torch.equal(heard[..., : 2 * CHANNELS], features)
     assert torch.equal(heard, partner)
+    assert torch.equal(half[..., : 2 * CHANNELS], features)
+    lips, error = heard[..., 2 * CHANNELS :], (half - heard)[..., 2 * CHANNELS :]
+    assert 0 < error.square().mean().sqrt() < 0.02 * lips.std()
     # Each step has the nearest frame's lips, and blocks of four seconds do not hear each other.
     step = steps // 2
     frame = int((step + 0.5) * 130 / steps)

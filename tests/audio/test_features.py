@@ -90,3 +90,15 @@ def test_convolution_by_matrix_products(kernel: int, stride: int, samples: int) 
     x = torch.randn(2, samples, 3)
     expected = convolution(x.transpose(1, 2)).transpose(1, 2)
     torch.testing.assert_close(convolve(x, convolution), expected)
+
+
+@torch.no_grad()
+def test_convolution_in_half_precision_leaves_the_waveform_whole() -> None:
+    for channels, least in ((64, 1e-4), (1, 0.0)):
+        convolution = torch.nn.Conv1d(channels, 32, 4, 2, bias=False)
+        x = torch.randn(2, 200, channels)
+        exact, half = convolve(x, convolution), convolve(x, convolution, torch.bfloat16)
+        assert half.dtype == torch.float32
+        error = ((half - exact).square().mean().sqrt() / exact.std()).item()
+        assert least <= error < 0.01
+        assert (error == 0) == (channels == 1)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from a2p_backend.motion.cuda_graph import Graphed
 from a2p_backend.motion.film_decoder import KeyValue, attend_by_heads
 from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
-from a2p_backend.motion.precision import arithmetic, computing_in
+from a2p_backend.motion.precision import arithmetic, computing_in, lip_arithmetic
 
 CPU = torch.device("cpu")
 
@@ -47,7 +47,8 @@ def test_a_processor_without_bfloat16_stays_in_single_precision(monkeypatch: pyt
     assert arithmetic("full", CPU) == torch.float32
     for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
-        assert arithmetic("half", CPU) == expected
+        assert arithmetic("half", CPU) == lip_arithmetic("half", CPU) == expected
+    assert lip_arithmetic("full", CPU) == lip_arithmetic("half", torch.device("cuda")) == torch.float32
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
