@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from .. import compat
 
 _TALLEST = 20.0
 """Metres. BVH files tell no unit: what would be taller is in centimetres."""
+_CONSOLE = re.compile(r",? *\(?see (the )?(Blender )?console( for details?)?\)?", re.IGNORECASE)
+"""Where some importers send the user, who may have none."""
 
 
 class ImportRigError(A2PError):
@@ -79,7 +82,7 @@ def _what_happened(error: Exception) -> str:
     last = lines[-1] if lines else type(error).__name__
     for prefix in ("Error: ", "RuntimeError: ", "Python: "):
         last = last.removeprefix(prefix)
-    return last.rstrip(".")
+    return _CONSOLE.sub("", last).rstrip(".")
 
 
 def _read_fbx(path: Path) -> None:

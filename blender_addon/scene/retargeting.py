@@ -82,8 +82,7 @@ def choose_map(
         return _as_mapped(rig, name, read_map(given)), 1.0, (), ()
     found = detect(rig, user_maps())
     if not found.humanoid:
-        reasons = " ".join(found.reasons[1:] or found.reasons)
-        raise A2PError(f"{name} cannot receive or give a person's motion. {reasons}")
+        raise A2PError(f"{name} cannot receive or give a person's motion: {found.objections}")
     return found.bone_map, found.confidence, found.missing, found.reasons[1:]
 
 

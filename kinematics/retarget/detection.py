@@ -47,6 +47,12 @@ class Detection:
     missing: tuple[str, ...]
     reasons: tuple[str, ...]
 
+    @property
+    def objections(self) -> str:
+        """What speaks against the rig, to end a sentence: the reasons without the first, which sums up."""
+        said = self.reasons[1:] or self.reasons
+        return "; ".join(reason[0].lower() + reason[1:].rstrip(".") for reason in said) + "."
+
 
 @dataclass(frozen=True)
 class _Match:

@@ -9,9 +9,11 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blender_addon import compat  # noqa: E402
 from blender_addon.scene import baking, export, import_rig  # noqa: E402
-from blender_addon.scene.retargeting import retarget_onto  # noqa: E402
+from blender_addon.scene.retargeting import measure_onto, retarget_onto  # noqa: E402
 from kinematics.bvh import read_bvh  # noqa: E402
+from kinematics.retarget.slots import CORE  # noqa: E402
 from tests.blender.armatures import add_action, add_armature  # noqa: E402
 from tests.blender.performances import bone_matrices, counts  # noqa: E402
 from tests.blender.test_retargeting import named  # noqa: E402
@@ -122,6 +124,42 @@ def test_what_hangs_on_bones_of_a_scaled_rig_stays_there(tmp_path):
     np.testing.assert_allclose(found.matrix_world.translation, before, atol=1e-4)
 
 
+@pytest.mark.parametrize("ending", [".dae", ".usda", ".usdc", ".usdz"])
+def test_a_rig_is_read_from_collada_and_usd_of_other_programs(tmp_path, ending):
+    if ending == ".dae" and not compat.has_operator("wm", "collada_export"):
+        pytest.skip("this Blender has no Collada")
+    armature = add_armature(named(figure(Build(arms_down=40))[0]), "Hero")
+    before = {bone.name: np.array(armature.matrix_world @ bone.head_local) for bone in armature.data.bones}
+    path = tmp_path / f"hero{ending}"
+    if ending == ".dae":
+        bpy.ops.wm.collada_export(filepath=str(path))
+    else:
+        bpy.ops.wm.usd_export(filepath=str(path), export_armatures=True)
+    scene = import_rig.import_rig(path)
+    (back,) = (member for member in scene.objects if member.type == "ARMATURE")
+    # USD's names have no full stops.
+    names = {name: name if ending == ".dae" else name.replace(".", "_") for name in before}
+    assert {bone.name for bone in back.data.bones} == set(names.values())
+    for name, place in before.items():
+        found = back.matrix_world @ back.data.bones[names[name]].head_local
+        np.testing.assert_allclose(found, place, atol=1e-4)
+    bpy.context.window_manager.windows[0].scene = scene
+    scene.render.fps = 30
+    done = retarget_onto(back, talk(FRAMES), "Talk", scene)
+    assert set(done.bone_map.bones) >= set(CORE)
+    assert measure_onto(back, done).limb_direction_p99_deg < 0.3
+
+
+def test_collada_is_refused_in_words_where_blender_reads_none(tmp_path, monkeypatch):
+    path = tmp_path / "hero.dae"
+    path.write_text("<COLLADA/>")
+    monkeypatch.setattr(compat, "has_operator", lambda group, name: False)
+    before = counts()
+    with pytest.raises(import_rig.ImportRigError, match="reads no Collada"):
+        import_rig.import_rig(path)
+    assert counts() == before
+
+
 def test_what_cannot_be_exported_or_imported_is_said(hero, tmp_path):
     scene, before = bpy.context.scene, counts()
     still = add_armature(figure(Build())[0], "Still")
@@ -143,6 +181,8 @@ def test_what_cannot_be_exported_or_imported_is_said(hero, tmp_path):
         ("text.fbx", b"; FBX 7.4.0 project file", "cannot be read"),
         ("cut.bvh", b"HIERARCHY\nROOT a\n{\n", "not a BVH file"),
         ("cut.blend", b"BLENDER", "cannot be read"),
+        ("text.usda", b"hello", "Could not open USD archive for reading; export it anew"),
+        ("cut.usdz", b"PK\3\4", "cannot be read"),
         ("figure.obj", b"", "of a kind"),
         ("nowhere.glb", None, "There is no file"),
     ):
