@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a2p_backend.wire.client import ActorInfo, BackendInfo, BackendLostError, Client
-from a2p_backend.wire.endpoint import Endpoint, EndpointError
+from a2p_backend.wire.endpoint import Endpoint, EndpointError, NoBackendError
 from a2p_backend.wire.progress import Progress
 from kinematics.errors import A2PError
 
@@ -87,6 +87,11 @@ def greeting() -> Waiting[Known]:
     global _known
     try:
         _known = yield from talking(preferences.endpoint_path(), _introduce)
+    except NoBackendError as error:
+        _known = None
+        raise NoBackendError(
+            "No backend is running: press Start in the sidebar's Backend section, or run `a2p serve`."
+        ) from error
     except A2PError:
         _known = None
         raise
@@ -157,7 +162,10 @@ def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
                     f"The backend ended while starting: `{process.args[0]} doctor` says why."
                 ) from None
             if time.monotonic() - began > START_SECONDS:
-                raise
+                raise A2PError(
+                    f"The backend did not answer within {START_SECONDS:.0f} s of its start: "
+                    f"`{process.args[0]} doctor` says what is wrong."
+                ) from None
 
 
 def stop() -> None:

@@ -225,7 +225,8 @@ def _advance(job: Running, cancelling: bool = False) -> bool:
     except Cancelled:
         _end(job, Outcome(f"{job.label}: cancelled."))
     except BaseException:
-        _end(job, Outcome(f"{job.label} failed: see the system console.", failed=True))
+        mistake = f"{job.label} failed by a mistake in A2P: the system console has the details."
+        _end(job, Outcome(mistake, failed=True))
         raise
     return False
 

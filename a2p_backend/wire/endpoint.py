@@ -28,6 +28,10 @@ class EndpointError(A2PError):
     """There is no running backend to be found."""
 
 
+class NoBackendError(EndpointError):
+    """None is running, and nothing else is wrong."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """address: tcp://127.0.0.1:PORT; key: 64 hexadecimal digits; pid, version: of the backend's process."""
@@ -104,14 +108,14 @@ def read_endpoint(path: Path | None = None) -> Endpoint:
             _check_private(path, os.fstat(file.fileno()))
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise EndpointError(
+        raise NoBackendError(
             f"No backend is running ({path} does not exist): start it with `a2p serve`."
         ) from error
     except OSError as error:
         raise EndpointError(f"Cannot read the endpoint file {path}: {error.strerror or error}.") from error
     endpoint = _parse(path, content)
     if not endpoint.process_runs():
-        raise EndpointError(
+        raise NoBackendError(
             f"The backend of {path} (process {endpoint.pid}) is gone: start it with `a2p serve`."
         )
     return endpoint

@@ -13,7 +13,7 @@ from .reporting import reported
 
 
 class A2P_OT_connect(bpy.types.Operator):
-    """Look for a running backend and ask it who it is"""
+    """Look for a backend that runs already on this machine"""
 
     bl_idname = "a2p.connect"
     bl_label = "Connect"

@@ -186,7 +186,7 @@ class A2P_OT_push_down(_OnRig, bpy.types.Operator):
 
 
 class A2P_OT_bake_down(_OnRig, bpy.types.Operator):
-    """Bake the take and the layers above it into one new Action, a key a frame"""
+    """Join the take and the layers above it in one new Action, with a key on every frame"""
 
     bl_idname = "a2p.bake_down"
     bl_label = "Bake Down"

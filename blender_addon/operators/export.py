@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
+from ..properties.export import FORMATS, PROGRAMS
 from ..scene import export, takes
 from ..scene import rig as rigs
 from .reporting import chosen_path, reported
@@ -25,18 +26,13 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
     format: bpy.props.EnumProperty(
         name="Format",
         description="The kind of file",
-        items=(
-            ("FBX", "FBX", "Rig, meshes and motion"),
-            ("BVH", "BVH", "Bones and motion, in centimetres with Y up"),
-            ("GLB", "glTF", "Rig, meshes and motion, for the web and most engines"),
-            ("USD", "USD", "Rig, meshes and motion, for film pipelines"),
-        ),
+        items=FORMATS,
     )
     rig: bpy.props.StringProperty(name="Rig", description="The armature; empty: the rig of the newest take")
     preset: bpy.props.EnumProperty(
         name="For",
         description="Axes, bones and names as a program expects them",
-        items=[(name, preset.label, "") for name, preset in export.PRESETS.items()],
+        items=PROGRAMS,
     )
     fps: bpy.props.FloatProperty(
         name="Frame Rate",

@@ -17,7 +17,7 @@ from .reporting import chosen_path, reported
 
 
 class A2P_OT_generate(ClipProperties, GenerationProperties, bpy.types.Operator):
-    """Perform the clip: a rig that plays a new Action, and the clip as a sound strip"""
+    """Perform the clip: a rig that plays the take as a new Action, and a sound strip of the clip"""
 
     bl_idname = "a2p.generate"
     bl_label = "Generate"

@@ -51,7 +51,7 @@ class A2P_OT_simplify(_OnArmature, bpy.types.Operator):
     )
     value_error: bpy.props.FloatProperty(
         name="Values",
-        description="By how much a custom property, such as a face code from 0 to 1, may differ",
+        description="By how much a face control, from 0 to 1, or another custom property may differ",
         default=ErrorBound.value,
         min=1e-5,
         soft_max=0.1,
@@ -74,7 +74,7 @@ class A2P_OT_smooth(_OnArmature, bpy.types.Operator):
 
     cutoff: bpy.props.FloatProperty(
         name="Frequency",
-        description="Motion faster than this many hertz is taken out",
+        description="Motion that goes back and forth more often than this a second is taken out",
         default=5.0,
         min=0.05,
         soft_max=15.0,

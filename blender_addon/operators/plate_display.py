@@ -37,7 +37,7 @@ class A2P_OT_reload_plate(_OnPlate, bpy.types.Operator):
 
 
 class A2P_OT_plate_plane(_OnPlate, bpy.types.Operator):
-    """Hang the plate as a picture into the scene, as wide as the camera sees behind the figure"""
+    """Hang the plate into the scene as a picture behind the figure, as wide as the camera sees there"""
 
     bl_idname = "a2p.plate_plane"
     bl_label = "Add Image Plane"

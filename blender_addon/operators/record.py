@@ -54,7 +54,7 @@ class A2P_OT_record(bpy.types.Operator):
         if path.suffix.lower() != ".wav":
             raise A2PError(f"{path.name} is not a name for a recording: let it end in .wav.")
         if path.exists():
-            raise A2PError(f"{path} exists already: name another file, as recordings are not made again.")
+            raise A2PError(f"{path} exists already: name another file, as a recording is never written over.")
         return path
 
 

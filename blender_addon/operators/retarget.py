@@ -79,10 +79,10 @@ class A2P_OT_restore_rig(bpy.types.Operator):
 
 
 class A2P_OT_save_map(ExportHelper, bpy.types.Operator):
-    """Save which bone of a rig is which, to edit; maps in the add-on's own folder are tried first"""
+    """Save what is found of a rig to a map file (.json), to edit; without a name, where Detect looks first"""
 
     bl_idname = "a2p.save_map"
-    bl_label = "Save Map"
+    bl_label = "Save Found Map"
 
     filename_ext = ".json"
     target: bpy.props.StringProperty(

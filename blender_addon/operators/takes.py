@@ -80,7 +80,7 @@ class A2P_OT_delete_take(_OnTake, bpy.types.Operator):
 
 
 class A2P_OT_export_take(_OnTake, ExportHelper, bpy.types.Operator):
-    """Write this take's performance to a take file (.npz), as `a2p generate` does"""
+    """Save this take to a file (.npz), to bring it into other scenes or to share it"""
 
     bl_idname = "a2p.export_take"
     bl_label = "Export Take File"
@@ -98,7 +98,7 @@ class A2P_OT_export_take(_OnTake, ExportHelper, bpy.types.Operator):
 
 
 class A2P_OT_import_take(ImportHelper, bpy.types.Operator):
-    """Bring a take file (.npz) into the scene, as if it had just been generated"""
+    """Bring a take from a file (.npz) into the scene, as if it had just been generated"""
 
     bl_idname = "a2p.import_take"
     bl_label = "Import Take File"
@@ -123,7 +123,7 @@ class A2P_OT_import_take(ImportHelper, bpy.types.Operator):
 
 
 class A2P_OT_reroll(bpy.types.Operator):
-    """Draw another seed"""
+    """Choose another seed at random"""
 
     bl_idname = "a2p.reroll"
     bl_label = "Reroll"

@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 
 from ..properties.bone_map import A2PJoint
-from .layout import Sidebar, form, hint
+from .layout import Sidebar, form, hint, room
 
-_ROOMY = 380
-"""Width of the sidebar, at an interface scale of 1, from which on the list shows corrections in figures."""
+_ROOMY = 320
+"""Width from which on the list shows corrections in figures; see `room`."""
 
 
 class A2P_UL_joints(bpy.types.UIList):
@@ -28,7 +28,7 @@ class A2P_UL_joints(bpy.types.UIList):
         index: int,
         flag: int,
     ) -> None:
-        roomy = context.region.width / context.preferences.system.ui_scale >= _ROOMY
+        roomy = room(context) >= _ROOMY
         split = layout.split(factor=0.3 if roomy else 0.42)
         split.label(text=item.label)
         row = split.row(align=True)

@@ -11,7 +11,7 @@ from kinematics.errors import A2PError
 from .. import compat, waveform
 from ..scene import strips
 from ..services import recording
-from .layout import Sidebar, form, hint
+from .layout import Sidebar, form, hint, room
 
 _TILE_UNITS = 20
 """Pixels of an icon's side at scale 1, before the interface's own scale."""
@@ -65,11 +65,11 @@ def _draw_recorder(layout: bpy.types.UILayout) -> None:
 def _draw_waveform(context: bpy.types.Context, layout: bpy.types.UILayout, icons: tuple[int, ...]) -> None:
     if not icons:
         return
-    width = context.region.width / context.preferences.system.ui_scale - 22
+    side = room(context) / len(icons) / _TILE_UNITS
     row = layout.row(align=True)
     row.alignment = "CENTER"
     for icon in icons:
-        row.template_icon(icon, scale=max(width / len(icons) / _TILE_UNITS, 1.0))
+        row.template_icon(icon, scale=max(side, 1.0))
 
 
 CLASSES = (A2P_PT_clip,)

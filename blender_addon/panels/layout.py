@@ -16,6 +16,15 @@ class Sidebar:
     bl_category = "A2P"
 
 
+_EDGES = 58
+"""What tabs and margins take of the sidebar's width."""
+
+
+def room(context: bpy.types.Context) -> float:
+    """How wide a section's contents are, in pixels at an interface scale of 1."""
+    return context.region.width / context.preferences.system.ui_scale - _EDGES
+
+
 def form(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     """A column of labelled fields."""
     column = layout.column(align=True)
@@ -28,8 +37,7 @@ def sentence(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, 
     """A text in as many lines as the sidebar's width asks for, the first with an icon."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    room = context.region.width / context.preferences.system.ui_scale - 60
-    for index, line in enumerate(textwrap.wrap(text, max(int(room / 6.2), 16))):
+    for index, line in enumerate(textwrap.wrap(text, max(int(room(context) / 6.2), 16))):
         column.label(text=line, icon="BLANK1" if index else icon)
 
 

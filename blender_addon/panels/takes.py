@@ -9,7 +9,10 @@ import bpy
 from a2p_backend.wire.performance import FPS
 
 from ..scene import takes
-from .layout import Sidebar, hint
+from .layout import Sidebar, hint, room
+
+_ROOMY = 240
+"""Width from which on the list shows seeds; see `room`."""
 
 
 class A2P_UL_takes(bpy.types.UIList):
@@ -30,8 +33,10 @@ class A2P_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
-        seed = str(takes.header(item).get("seed", ""))
-        for text, width in ((seed, 1.6), (f"{takes.frame_count(item) / FPS:.1f} s", 2.1)):
+        columns = [(f"{takes.frame_count(item) / FPS:.1f} s", 2.1)]
+        if room(context) >= _ROOMY:
+            columns.insert(0, (str(takes.header(item).get("seed", "")), 2.4))
+        for text, width in columns:
             cell = row.row()
             cell.ui_units_x = width
             cell.alignment = "RIGHT"

@@ -14,7 +14,7 @@ class ClipProperties:
 
     clip: bpy.props.StringProperty(
         name="Clip",
-        description="The recording: WAV, FLAC, MP3 or any other format of libsndfile, up to 10 minutes",
+        description="The recording: WAV, FLAC, MP3, OGG, AIFF and others, up to 10 minutes",
         subtype="FILE_PATH",
     )
     source: bpy.props.EnumProperty(

@@ -35,11 +35,8 @@ class RangeProperties:
         name="Keep",
         description="Parts that stay as they are throughout",
         items=[
-            *(
-                (part, part.replace("_", " ").title(), f"The {part.replace('_', ' ')} stays")
-                for part in BODY_PARTS
-            ),
-            ("face", "Face", "The face stays"),
+            (part, part.replace("_", " ").title(), f"Keep the {part.replace('_', ' ')} as in the take")
+            for part in (*BODY_PARTS, "face")
         ],
         options={"ENUM_FLAG"},
     )

@@ -12,6 +12,10 @@ FORMATS = (
     ("GLB", "glTF", "Rig, meshes and motion, for the web and most engines"),
     ("USD", "USD", "Rig, meshes and motion, for film pipelines"),
 )
+PROGRAMS = [
+    (name, preset.label, f"For {preset.label}" if name != "plain" else "As the rig is in Blender")
+    for name, preset in export.PRESETS.items()
+]
 
 
 class ExportProperties:
@@ -21,14 +25,7 @@ class ExportProperties:
     preset: bpy.props.EnumProperty(
         name="For",
         description="Axes, bones and names as a program expects them",
-        items=[
-            (
-                name,
-                preset.label,
-                f"Names, bones and axes: {preset.label.lower()}",
-            )
-            for name, preset in export.PRESETS.items()
-        ],
+        items=PROGRAMS,
     )
 
 

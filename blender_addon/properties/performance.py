@@ -24,6 +24,15 @@ STEPS_OF_PRESET = 0
 """A number of steps that stands for the preset's own."""
 
 
+_GOOD_FOR = {
+    "draft": "Rough and fast, to look for a take",
+    "standard": "As good as Reference to the eye, several times as fast",
+    "reference": "Slow and exact",
+    "released": "As the published examples were made, slower still",
+}
+_QUALITIES = [
+    (name, name.capitalize(), f"{_GOOD_FOR[name]} ({preset.steps} steps)") for name, preset in PRESETS.items()
+]
 _HIGHEST_DRAWN = 99_999
 """Few enough digits to read out and write down; any seed up to MAX_SEED can be typed."""
 
@@ -43,7 +52,7 @@ class GenerationProperties:
 
     actor: bpy.props.StringProperty(
         name="Actor",
-        description="Who performs",
+        description="Who performs; the backend tells which actors there are",
         default=GenerateSettings.actor,
         search=suggest_actors,
     )
@@ -64,29 +73,27 @@ class GenerationProperties:
     )
     preset: bpy.props.EnumProperty(
         name="Quality",
-        description="How many steps the motion is worked out in",
-        items=[
-            (name, name.capitalize(), f"{preset.steps} denoiser steps") for name, preset in PRESETS.items()
-        ],
+        description="How finely the motion is worked out: finer takes longer",
+        items=_QUALITIES,
         default=DEFAULT_PRESET,
     )
     steps: bpy.props.IntProperty(
         name="Steps",
-        description="Denoiser steps, where not those of the chosen quality; 0: those",
+        description="Steps that the motion is worked out in; 0: as many as Quality says",
         default=STEPS_OF_PRESET,
         min=STEPS_OF_PRESET,
         max=MAX_STEPS,
     )
     face_guidance: bpy.props.FloatProperty(
         name="Face Guidance",
-        description="How strongly the sound pulls the face; -1: as the actor recommends",
+        description="How strongly the face follows the sound; -1: as suits the actor",
         default=GUIDANCE_OF_ACTOR,
         min=GUIDANCE_OF_ACTOR,
         max=MAX_GUIDANCE,
     )
     body_guidance: bpy.props.FloatProperty(
         name="Body Guidance",
-        description="How strongly the sound pulls the body; -1: as the actor recommends",
+        description="How strongly the body follows the sound; -1: as suits the actor",
         default=GUIDANCE_OF_ACTOR,
         min=GUIDANCE_OF_ACTOR,
         max=MAX_GUIDANCE,

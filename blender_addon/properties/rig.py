@@ -53,12 +53,13 @@ class RetargetProperties:
     )
     plant_feet: bpy.props.BoolProperty(
         name="Plant Feet",
-        description="Hold the feet still while the source's feet stand",
+        description="Hold the feet still while the performer's feet stand",
         default=True,
     )
     reach_hands: bpy.props.BoolProperty(
         name="Reach Hands",
-        description="Keep the hands where the source has them, seen from between the shoulders",
+        description="Keep the hands where the performer has them, in relation to the shoulders, "
+        "also with longer or shorter arms",
         default=False,
     )
     fingers: bpy.props.BoolProperty(

@@ -143,7 +143,7 @@ def _sampled(curve: bpy.types.FCurve, frames: range) -> FloatArray:
     values = np.array([curve.evaluate(frame) for frame in frames])
     if not np.all(np.isfinite(values)):
         raise A2PError(
-            f"The curve {curve.data_path} of {curve.id_data.name} holds a number that is not finite: "
+            f"The curve {curve.data_path} of {curve.id_data.name} holds a value that is no number: "
             "delete its bad keys first."
         )
     return values

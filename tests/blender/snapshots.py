@@ -50,6 +50,7 @@ _UNREAD = {
     "Image": {"colorspace_settings", "pixels"},
     "CompositorNodeTree": {"users"},  # undo counts those of a scene and its own nodes otherwise
     "Object": {"bound_box", "cycles", "dimensions", "pose_library"},
+    "SequenceEditor": {"sequences_all", "strips_all"},  # in no order
     "Scene": {
         "cycles",
         "display",

@@ -200,7 +200,7 @@ def test_a_curve_with_nan_is_named(rig):
     curve = next(iter(action_curves(rig)))
     curve.keyframe_points[3].co[1] = float("nan")
     actions = set(bpy.data.actions)
-    with pytest.raises(RuntimeError, match="not finite"):
+    with pytest.raises(RuntimeError, match="no number"):
         bpy.ops.a2p.simplify()
     assert set(bpy.data.actions) == actions
 
