@@ -22,7 +22,7 @@ _TOLERANCE, _TOUCHING_TOLERANCE = 0.04, 0.015
 _LIMIT, _TOUCHING_LIMIT = np.radians(5.8), np.radians(8.0)
 """By how much no bone of an arm turns more."""
 _MEAN_LIMIT = np.radians(2.8)
-"""By how much they turn on average over a take at most, where no hand touches anything."""
+"""By how much, about, they turn on average over a take at most, where no hand touches anything."""
 _HOPELESS = (0.13, 0.25)
 """Arm lengths from its place at which a hand begins to be left alone, and at which it is: to go a little of
 such a way would cost the arm its direction and win nothing."""
@@ -36,18 +36,17 @@ to touch, and at which they are not."""
 class _Hand:
     """One hand. All in arm lengths (`Figure.arm_span`) and target axes, of the source and as the rig has it.
 
-    place, seen_at: (T, 3) the wrist from between the shoulders. palm: (T, 3) the source's, from there too.
-    from_head: (T, 3) by how much the wrist is elsewhere than the source's as seen from the head; None where
-    one has no head.
+    span: an arm length in the rig's unit. palm: (T, 3) the source's, from between the shoulders.
+    error: (T, 3) from where the wrist is, seen from there, to where the source has it.
+    face: (T,) how much the source touches its face with the hand, 0 to 1.
+    face_error: (T, 3) as `error`, but seen from the head.
     """
 
-    arm: Limb
     span: float
-    place: FloatArray
-    seen_at: FloatArray
     palm: FloatArray
-    head_distance: FloatArray | None
-    from_head: FloatArray | None
+    error: FloatArray
+    face: FloatArray
+    face_error: FloatArray
 
 
 def reach_hands(pose: Pose) -> None:
@@ -55,11 +54,12 @@ def reach_hands(pose: Pose) -> None:
     arms = pose.limbs("upper_arm")
     if len(arms) < 2:
         return
-    hands = [_hand(pose, arm) for arm in arms]
+    middle = (pose.head(arms[0][0]) + pose.head(arms[1][0])) / 2
+    hands = [_hand(pose, arm, middle) for arm in arms]
     touching, moves = _wanted(hands)
     chains = [_segments(pose, arm) for arm in arms]
     segments = [np.concatenate(pair) for pair in zip(*chains, strict=True)]
-    spans = np.concatenate([np.full(len(hand.place), hand.span) for hand in hands])
+    spans = np.concatenate([np.full(len(hand.palm), hand.span) for hand in hands])
     tolerance = spans * (_TOLERANCE + touching * (_TOUCHING_TOLERANCE - _TOLERANCE))
     move = (spans[:, None] * moves) @ pose.shrink.T
     limit = _LIMIT
@@ -80,47 +80,42 @@ def _segments(pose: Pose, arm: Limb) -> list[FloatArray]:
     return [elbow - shoulder, wrist - elbow]
 
 
-def _hand(pose: Pose, arm: Limb) -> _Hand:
+def _hand(pose: Pose, arm: Limb, middle: FloatArray) -> _Hand:
+    """middle: (T, 3) between the rig's shoulders."""
     task, side = pose.task, arm[2][-1]
-    other = tuple(f"{slot[:-1]}{'R' if side == 'L' else 'L'}" for slot in arm)
-    middle = (pose.head(arm[0]) + pose.head(other[0])) / 2
-    source_middle = task.middle("upper_arm", "spine")
     span, source_span = task.target.arm_span(arm), task.origin.arm_span(arm)
-    wrist = pose.head(arm[2])
-    moved = task.moved(arm[2])
+    source_middle = task.middle("upper_arm", "spine")
+    wrist, moved = pose.head(arm[2]), task.moved(arm[2])
     assert moved is not None  # the limbs are those that both figures have
-    palm = next(
-        point for slot in ("middle", "index", "hand") if (point := task.moved(sided(slot, side))) is not None
-    )
-    place, seen_at = (moved - source_middle) / source_span, (wrist - middle) @ pose.stretch.T / span
+    fingers = (task.moved(sided(finger, side)) for finger in ("middle", "index"))
+    palm = next((knuckle for knuckle in fingers if knuckle is not None), moved)
+
+    def error(source_from: FloatArray, seen_from: FloatArray) -> FloatArray:
+        wanted: FloatArray = (moved - source_from) / source_span
+        return wanted - (wrist - seen_from) @ pose.stretch.T / span
+
+    from_shoulders = error(source_middle, middle)
+    face, face_error = np.zeros(len(moved)), from_shoulders
     head, source_head = pose.slot_point("head"), task.moved("head")
-    distance = from_head = None
     if head is not None and source_head is not None:
-        distance = np.linalg.norm(palm - source_head, axis=1) / source_span
-        from_head = (moved - source_head) / source_span - (wrist - head) @ pose.stretch.T / span
-    return _Hand(arm, span, place, seen_at, (palm - source_middle) / source_span, distance, from_head)
+        face = _near(np.linalg.norm(palm - source_head, axis=1) / source_span, _FACE_TOUCH)
+        face_error = error(source_head, head)
+    return _Hand(span, (palm - source_middle) / source_span, from_shoulders, face, face_error)
 
 
 def _wanted(hands: list[_Hand]) -> tuple[FloatArray, FloatArray]:
     """For both hands one after the other: how much each touches something (2 T,), 0 to 1, and by how many arm
     lengths it should move (2 T, 3)."""
     clasped = _near(np.linalg.norm(hands[0].palm - hands[1].palm, axis=1), _HANDS_TOUCH)
-    errors, faces = [], []
-    for hand in hands:
-        error, face = hand.place - hand.seen_at, np.zeros(len(hand.place))
-        if hand.head_distance is not None and hand.from_head is not None:
-            face = _near(hand.head_distance, _FACE_TOUCH)
-            error = error + face[:, None] * (hand.from_head - error)
-        errors.append(error)
-        faces.append(face)
+    errors = [hand.error + hand.face[:, None] * (hand.face_error - hand.error) for hand in hands]
     # Of hands that touch each other, it counts how they lie to each other, not where.
     apart = (errors[0] - errors[1]) / 2
     moves = []
-    for error, face, own in zip(errors, faces, (apart, -apart), strict=True):
+    for hand, error, own in zip(hands, errors, (apart, -apart), strict=True):
         hopeful = _near(np.linalg.norm(error, axis=1), _HOPELESS)
-        free = np.maximum(hopeful, face)[:, None] * error
+        free = np.maximum(hopeful, hand.face)[:, None] * error
         moves.append(free + clasped[:, None] * (own - free))
-    touching = [1 - (1 - clasped) * (1 - face) for face in faces]
+    touching = [1 - (1 - clasped) * (1 - hand.face) for hand in hands]
     return np.concatenate(touching), np.concatenate(moves)
 
 
