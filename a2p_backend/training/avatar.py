@@ -105,7 +105,6 @@ def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnSt
         raise AvatarTrainingError(f"There is no file {character}: name the character's .blend, .glb or .fbx.")
     workspace = out / WORKSPACE / "avatar"
     plain = show(character, "flat", config.picture, config.views, workspace, on_step)
-    under_dome = show(character, "dome", config.lit_picture, config.views, workspace, on_step)
     source = out if (out / MANIFEST_NAME).exists() else find_actor("default")
     manifest = ActorManifest.read(source)
     body = load_actor_body(source, manifest)
@@ -113,7 +112,9 @@ def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnSt
     pose = random_poses(statistics, config.poses, config.loop.seed)
     rig = rigged(plain)
     codes = random_codes(config.poses, len(rig.expressions), config.loop.seed)
+    # Before the long part: whether motion can be carried over to this rig at all.
     channels = carrier_for(rig, body, pose, _FPS).bone_channels
+    under_dome = show(character, "dome", config.lit_picture, config.views, workspace, on_step)
     targets = posed(character, *channels, codes, on_step)
     with choose_rasteriser("auto") as rasteriser:
         decoder, report = fit(
