@@ -32,20 +32,20 @@ RIGS = {
     "rigify_human_metarig.blend": "rigify_metarig",
 }
 
-HAND_LIMITS = {"talking": 0.05, "jump": 0.05, "walk": 0.05}
+HAND_LIMITS = {"talking": 0.05, "cmu_01_01": 0.05, "cmu_91_48": 0.05}
 """Of arm length, where a rig's build allows it together with the arms' directions, which go first."""
 OUT_OF_REACH = {
     # Where it does not: an arm that points alike ends elsewhere, because shoulder, upper arm and forearm have
     # other shares in its length. The robot's forearms are twice its upper arms, the VRM's shoulders are
     # narrow, and the captured figures' unlike any rig's.
-    "m2m_human-male.glb": {"jump": 0.10},
-    "m2m_human-zombie.glb": {"jump": 0.064},
-    "mpfb_mixamo_female.glb": {"jump": 0.073, "walk": 0.086},
-    "mpfb_game_engine_ue_names.fbx": {"jump": 0.12, "walk": 0.087},
-    "geneva_v2_tpose_final.fbx": {"jump": 0.125, "walk": 0.10},
-    "robot_expressive.glb": {"talking": 0.27, "jump": 0.43, "walk": 0.185},
-    "vrm0_example.vrm": {"talking": 0.091, "jump": 0.134},
-    "rigify_human_metarig.blend": {"jump": 0.073, "walk": 0.092},
+    "m2m_human-male.glb": {"cmu_01_01": 0.10},
+    "m2m_human-zombie.glb": {"cmu_01_01": 0.064},
+    "mpfb_mixamo_female.glb": {"cmu_01_01": 0.073, "cmu_91_48": 0.086},
+    "mpfb_game_engine_ue_names.fbx": {"cmu_01_01": 0.12, "cmu_91_48": 0.087},
+    "geneva_v2_tpose_final.fbx": {"cmu_01_01": 0.125, "cmu_91_48": 0.10},
+    "robot_expressive.glb": {"talking": 0.27, "cmu_01_01": 0.43, "cmu_91_48": 0.185},
+    "vrm0_example.vrm": {"talking": 0.091, "cmu_01_01": 0.134},
+    "rigify_human_metarig.blend": {"cmu_01_01": 0.073, "cmu_91_48": 0.092},
 }
 
 
@@ -149,11 +149,11 @@ def test_a_real_rig_is_found_and_driven(file, family, tmp_path):
 
 
 def captures(folder: Path) -> dict[str, SourceMotion]:
-    """A jump and a walk, each at 30 frames a second."""
+    """Two captures of people who jump and turn, at 30 frames a second."""
     motion = read_bvh(DATA / "motion" / "cmu_01_01.bvh")
     whole = source_from_bvh(motion, detect(rig_from_bvh(motion)).bone_map)
     part = slice(300, 900, 4)
-    jump = SourceMotion(whole.rig, whole.bone_map, whole.rotation[part], whole.position[part], 30.0)
+    jumps = SourceMotion(whole.rig, whole.bone_map, whole.rotation[part], whole.position[part], 30.0)
     armature = load(DATA / "motion" / "cmu_91_48.fbx", folder)
     rig = described(armature)
     first, last = map(int, armature.animation_data.action.frame_range)
@@ -161,7 +161,10 @@ def captures(folder: Path) -> dict[str, SourceMotion]:
     for frame in range(first, last + 1):
         bpy.context.scene.frame_set(frame)
         posed.append(matrices(armature))
-    return {"jump": jump, "walk": source_from_rig(rig, detect(rig).bone_map, np.array(posed), 30.0)}
+    return {
+        "cmu_01_01": jumps,
+        "cmu_91_48": source_from_rig(rig, detect(rig).bone_map, np.array(posed), 30.0),
+    }
 
 
 def measured_with_feet_and_hands(source: SourceMotion, rig: Rig, bone_map: BoneMap) -> Fidelity:
