@@ -134,7 +134,11 @@ def _launching() -> Waiting[Known]:
     _starting = True
     try:
         _process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=Path.home(),  # PyTorch dies in a folder that was deleted, as Blender's may be by now
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         return (yield from _waiting_for(_process))
     except OSError as error:

@@ -113,12 +113,16 @@ def selected_bones(armature: bpy.types.Object) -> set[str]:
     return {bone.name for bone in bones if (bone if hasattr(bone, "select") else bone.bone).select}
 
 
-def sound_library() -> Any:
-    """Blender's `aud`; None where it was built without, as Blender 4.2 is as a Python module."""
-    if not bpy.app.build_options.audaspace:
-        return None
-    import aud
+PLAYS_SOUND = bpy.app.build_options.audaspace
+"""Whether there can be sound strips."""
 
+
+def sound_library() -> Any:
+    """Blender's `aud`; None where there is none, as in 4.2 as a Python module and in Debian's 4.3."""
+    try:
+        import aud
+    except ModuleNotFoundError:
+        return None
     return aud
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -198,7 +199,13 @@ def _tick() -> float | None:
         _begin(_waiting.popleft())
     job = _running
     before = job.progress
-    if not _advance(job) or job.progress != before:
+    try:
+        is_news = not _advance(job) or job.progress != before
+    except Exception:
+        # to the console, as Blender would; but it would also end the timer, and with it the jobs that wait
+        traceback.print_exc()
+        is_news = True
+    if is_news:
         redraw_sidebars()
     return INTERVAL if _running is not None or _waiting else None
 

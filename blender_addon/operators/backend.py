@@ -11,6 +11,8 @@ from ..services.bundle import find_bundle
 from ..services.installation import Order, installing, log_of
 from .reporting import reported
 
+_DIALOG_WIDTH = 460
+
 
 class A2P_OT_connect(bpy.types.Operator):
     """Look for a backend that runs already on this machine"""
@@ -57,7 +59,15 @@ class A2P_OT_install_backend(bpy.types.Operator):
     bl_label = "Install Backend"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+        if not compat.online_access():
+            return self.execute(context)  # which says so
+        return context.window_manager.invoke_props_dialog(self, width=_DIALOG_WIDTH)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        column.label(text="Downloads up to 3 GB, most of it PyTorch, which takes up to 7 GB here:")
+        column.label(text=str(preferences.environment_folder()), icon="FILE_FOLDER")
+        column.label(text="What is there is made anew. Blender stays usable meanwhile.")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):

@@ -16,7 +16,7 @@ from . import sound_file
 def require_playable(clip: Path) -> None:
     """Raise A2PError if Blender cannot play `clip`, which it would otherwise show as a silent strip.
 
-    A Blender that was built without sound plays none and takes any. Any thread may call it.
+    A Blender without the library that tells takes any. Any thread may call it.
     """
     if sound_file.can_read() and sound_file.sample_rate(clip) <= 0:
         raise A2PError(f"Blender cannot play {clip}: convert it to WAV or FLAC first.")
@@ -28,7 +28,7 @@ def add_sound_strip(scene: bpy.types.Scene, clip: Path, first_frame: int) -> Non
     Where it is played from that frame on already, nothing is added; nor by a Blender that was built without
     sound, which knows no sound strips.
     """
-    if not sound_file.can_read():
+    if not compat.PLAYS_SOUND:
         return
     strips = compat.sound_strips(scene)
     if any(_plays(strip, clip, first_frame) for strip in strips):

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def can_read() -> bool:
-    """Whether this Blender was built with its sound library."""
+    """Whether this Blender has its sound library."""
     return compat.sound_library() is not None
 
 
@@ -38,7 +38,7 @@ def samples(path: Path, start: float, end: float) -> NDArray[np.float32]:
 def _ask(path: Path, question: Callable[[Any], T]) -> T:
     library = compat.sound_library()
     if library is None:
-        raise A2PError(f"This Blender was built without sound and cannot read {path}: use another build.")
+        raise A2PError(f"This Blender has no sound library and cannot read {path}: use another build.")
     try:
         return question(library.Sound(str(path)))
     except library.error as error:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from typing import IO
 
 from a2p_backend.wire.progress import Progress
@@ -29,7 +30,12 @@ def watched(
     """
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **_NO_CONSOLE
+            command,
+            cwd=Path.home(),  # PyTorch dies in a folder that was deleted, as Blender's may be by now
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **_NO_CONSOLE,
         )
     except OSError as error:
         raise A2PError(f"Cannot run {command[0]}: {error.strerror or error}.") from error

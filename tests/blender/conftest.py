@@ -40,7 +40,7 @@ def addon(new_blender: None) -> Iterator[None]:
 
 @pytest.fixture
 def sound(addon: None) -> None:
-    """Skips the test in a Blender that was built without sound, as version 4.2 is as a Python module."""
+    """Skips the test in a Blender without its sound library, as version 4.2 is as a Python module."""
     from blender_addon import compat
 
     if compat.sound_library() is None:

@@ -68,6 +68,37 @@ def test_a_hundred_times_on_and_off_leaves_nothing() -> None:
     blender_addon.register()
 
 
+def test_leaving_twice_is_leaving_once() -> None:
+    blender_addon.unregister()
+    blender_addon.unregister()
+    assert ours() == set()
+    blender_addon.register()
+
+
+def test_a_fault_of_ours_is_told_and_the_next_job_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+
+    def faulty() -> jobs.Steps:
+        yield None
+        raise ZeroDivisionError
+
+    def sound() -> jobs.Steps:
+        yield None
+        return None
+
+    jobs.start("First", faulty())
+    jobs.start("Second", sound())
+    outcomes = []
+    while jobs.running() is not None or jobs.waiting():
+        assert jobs._tick() is not None or jobs.running() is None
+        outcomes.append(jobs.outcome())
+    assert any(outcome is not None and outcome.failed for outcome in outcomes)
+    assert outcomes[-1].message == "Second: done."
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_leaving_during_a_job_with_others_waiting_leaves_nothing(server: FakeService, clip: Path) -> None:
     bpy.ops.a2p.generate(clip=str(clip), takes=3)
     tick_until(lambda: server.began.acquire(blocking=False))
