@@ -2,8 +2,9 @@
 
     python -m blender_addon.face_export HEAD.npz HEAD.pc2 HEAD.abc [--fps 30]
 
-HEAD.npz holds the mesh: `vertices` (V, 3), `faces` (F, 3), `uvs` (U, 2), v up, and `uv_faces` (F, 3). HEAD.pc2
-has its vertices in every frame. Both are metres in Blender's axes, Z up. Runs in any Python that has bpy.
+HEAD.npz holds the mesh: `vertices` (V, 3), `faces` (F, 3), `uvs` (U, 2), v up, and `uv_faces` (F, 3).
+HEAD.pc2 has its vertices in every frame. Both are metres in Blender's axes, Z up. Runs in any Python that
+has bpy.
 """
 
 from __future__ import annotations

@@ -101,17 +101,22 @@ def run(job: Job) -> dict[str, Any]:
         "frames": len(done.source),
         "fps": done.source.fps,
     }
-    if job.simplify is not None:
-        result["simplified"] = keys.simplify(
-            target, ErrorBound(**job.simplify), units.metres_per_unit(made)
-        ).summary
+    bound = ErrorBound(**job.simplify) if job.simplify is not None else None
+    simplified = []
+    for path in map(Path, job.exports):
+        # Before the rig's own keys become fewer: the bound is to hold once.
+        options = export.ExportOptions(**job.export_options, bound=bound)
+        reduced = export.export(made, target, path, options)
+        if reduced is not None:
+            simplified.append(keys.summary_of(reduced.before, reduced.after, reduced.error, path.name))
+    if bound is not None and not job.exports:
+        simplified.append(keys.simplify(target, bound, units.metres_per_unit(made)).summary)
+    result["simplified"] = simplified
     if job.report:
         result["fidelity"] = retargeting.measure_onto(target, done).to_json()
     if job.pictures:
         moments = comparison.draw_comparison(target, _visible_meshes(made), done, Path(job.pictures))
         result["pictures"] = [asdict(moment) for moment in moments]
-    for path in job.exports:
-        export.export(made, target, Path(path), export.ExportOptions(**job.export_options))
     if job.save:
         _save(Path(job.save))
     return result

@@ -73,7 +73,7 @@ class FaceMesh:
         return shaped
 
     def posed(self, body: Body, pose: npt.ArrayLike, face: npt.ArrayLike) -> FloatArray:
-        """The same (T, V, 3), carried by the joints of poses (T, 104). KeyError for a skeleton without them."""
+        """The same (T, V, 3), carried by the joints of poses (T, 104). KeyError for a body without them."""
         carriers = [body.skeleton.index(name) for name in self.joints]
         moves = joint_matrices(body.global_states(pose), body.bind_states())[:, carriers].astype(np.float32)
         blended = (self.weights @ moves.reshape(len(moves), len(carriers), 12)).reshape(len(moves), -1, 3, 4)

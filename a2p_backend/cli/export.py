@@ -50,7 +50,10 @@ def export(
     ] = None,
     simplify: Annotated[
         float | None,
-        typer.Option(metavar="DEG", help="Write the motion of few curve keys, each bone to so many degrees."),
+        typer.Option(
+            metavar="DEG",
+            help="glTF of few curve keys, each bone within so many degrees; others have every frame.",
+        ),
     ] = None,
     hand_error: HandErrorOption = 1000 * ErrorBound.hand,
     armature: ArmatureOption = "",
@@ -61,7 +64,7 @@ def export(
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
 ) -> None:
-    """Put a motion on a character and write it for other programs, with a key in every frame."""
+    """Put a motion on a character and write it for other programs."""
     formats = [name.strip().lower() for name in to.split(",") if name.strip()]
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -72,6 +75,10 @@ def export(
     if folder.exists() and not folder.is_dir():
         raise A2PError(f"Cannot write into {folder}: it is a file; name a folder.")
     bound = error_bound(simplify, hand_error)
+    if bound is not None and "glb" not in formats:
+        raise A2PError(
+            "--simplify is for glTF, the one format here that keeps curves: add glb to --to, or leave it out."
+        )
     options = RetargetOptions(
         plant_feet=plant_feet,
         reach_hands=reach_hands,
@@ -93,7 +100,7 @@ def export(
         result = run_in_blender(job)
     warn(tuple(result["notes"]))
     console.print(f"{result['frames']} frames on {result['rig']} ({result['map']}).", markup=False)
-    if bound is not None:
-        console.print(result["simplified"], markup=False)
+    for sentence in result["simplified"]:
+        console.print(sentence, markup=False)
     for file in files:
         typer.echo(str(file))

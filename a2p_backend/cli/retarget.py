@@ -129,8 +129,8 @@ def retarget(
     )
     if result["missing"]:
         console.print(f"not there: {', '.join(result['missing'])}", markup=False)
-    if bound is not None:
-        console.print(result["simplified"], markup=False)
+    for sentence in result["simplified"]:
+        console.print(sentence, markup=False)
     for key, words in _FIGURES.items() if report else ():
         console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)
     if sheet is not None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import bpy
 from bpy_extras.io_utils import ExportHelper
+
+from kinematics.curves.reduction import ErrorBound
 
 from ..properties.export import FORMATS, PROGRAMS
 from ..scene import export, takes
@@ -48,6 +52,15 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
         name="Root Motion", description="Let a root bone travel as the hips do, whatever the program"
     )
 
+    simplify: bpy.props.FloatProperty(
+        name="Simplify",
+        description="glTF with few curve keys, each bone within so many degrees; 0: a key in every frame, as "
+        "the other formats have",
+        default=0.0,
+        min=0.0,
+        max=10.0,
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return any(member.type == "ARMATURE" for member in context.scene.objects)
@@ -63,6 +76,7 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
                 fps=round(self.fps, 4) or None,
                 deform_only=self.deform_only or None,
                 root_bone=self.root_bone or None,
+                bound=ErrorBound(rotation=math.radians(self.simplify)) if self.simplify else None,
             )
             export.export(context.scene, rig, target, options)
             self.report({"INFO"}, f"Exported {target}")

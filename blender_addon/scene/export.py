@@ -11,6 +11,8 @@ import numpy as np
 
 from kinematics.armature import ARMATURE_AXES
 from kinematics.bvh import write_bvh
+from kinematics.curves.gltf_keys import ReducedMotion, reduce_motion
+from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.files import whole_file
 from kinematics.pose import JointStates
@@ -52,6 +54,8 @@ PRESETS = {
 }
 """Axes, names and bones by program."""
 
+HANDS = ("hand.L", "hand.R")
+
 FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
 """Formats, and the endings of their files."""
 
@@ -60,13 +64,28 @@ FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
 class ExportOptions:
     """preset: one of PRESETS. fps: frames a second of the file, None for the scene's.
     deform_only: leave out bones that move no skin. root_bone: add a bone on the floor that travels as the
-    hips do. Both None: as the preset has it, but a control rig without its controls.
+    hips do. Both None: as the preset has it, but a control rig without its controls. bound: how far the
+    motion may be off for the sake of few curve keys, in formats that have such, which is glTF; None: a key
+    in every frame.
     """
 
     preset: str = "plain"
     fps: float | None = None
     deform_only: bool | None = None
     root_bone: bool | None = None
+    bound: ErrorBound | None = None
+
+
+@dataclass
+class Sparse:
+    """How few keys a file may have: see `ExportOptions.bound`; hands: names of the bones that it binds.
+
+    done: what came of it, where the format has such keys.
+    """
+
+    bound: ErrorBound | None
+    hands: frozenset[str]
+    done: ReducedMotion | None = None
 
 
 def export(
@@ -74,11 +93,11 @@ def export(
     rig: bpy.types.Object,
     target: Path,
     options: ExportOptions | None = None,
-) -> None:
+) -> ReducedMotion | None:
     """Write the rig, its meshes and the Action that it plays, in the format that the file's ending tells.
 
     A metre stays a metre in every format. Nothing of the scene changes; the file appears whole or not at
-    all. Raises A2PError.
+    all. What comes back says how few keys `options.bound` left, where it could. Raises A2PError.
     """
     options = options or ExportOptions()
     kind = _kind(target)
@@ -105,14 +124,17 @@ def export(
         )
     if kind == "bvh":
         _write(target, lambda path: _bvh(path, skeleton))
-        return
+        return None
     write = {"fbx": _fbx, "glb": _glb, "usd": _usd}[kind]
     with (
         baking.baked(rig, scene, skeleton, bake.unit) as (armature, meshes),
         isolation.scene_with([armature, *meshes], armature) as workshop,
     ):
         _set_up(workshop, skeleton, bake.unit)
-        _write(target, lambda path: write(path, preset))
+        hands = {name for slot in HANDS for name in bone_map[slot]}
+        sparse = Sparse(options.bound, frozenset(renamed.get(name, name) for name in hands))
+        _write(target, lambda path: write(path, preset, sparse))
+    return sparse.done
 
 
 def _kind(target: Path) -> str:
@@ -133,7 +155,7 @@ def _set_up(workshop: bpy.types.Scene, skeleton: baking.Skeleton, unit: float) -
     workshop.unit_settings.scale_length = 1.0 / unit
 
 
-def _fbx(path: str, preset: Preset) -> None:
+def _fbx(path: str, preset: Preset, sparse: Sparse) -> None:
     bpy.ops.export_scene.fbx(
         filepath=path,
         check_existing=False,
@@ -152,7 +174,7 @@ def _fbx(path: str, preset: Preset) -> None:
     )
 
 
-def _glb(path: str, preset: Preset) -> None:
+def _glb(path: str, preset: Preset, sparse: Sparse) -> None:
     bpy.ops.export_scene.gltf(
         filepath=path,
         check_existing=False,
@@ -166,9 +188,15 @@ def _glb(path: str, preset: Preset) -> None:
         export_morph=True,
         export_rest_position_armature=True,
     )
+    if sparse.bound is not None:
+        # Not by Blender's writer, which turns quaternions over from key to key, but not their slopes.
+        file = Path(path)
+        reduced = reduce_motion(file.read_bytes(), sparse.bound, sparse.hands)
+        file.write_bytes(reduced.content)
+        sparse.done = reduced
 
 
-def _usd(path: str, preset: Preset) -> None:
+def _usd(path: str, preset: Preset, sparse: Sparse) -> None:
     bpy.ops.wm.usd_export(
         filepath=path,
         check_existing=False,

@@ -43,11 +43,15 @@ class Simplified:
     @property
     def summary(self) -> str:
         """One sentence for the user."""
-        return (
-            f"{self.before} keys became {self.after} ({self.after / max(self.before, 1):.0%}), within "
-            f"{np.rad2deg(self.error.rotation):.2f}° of each bone and {1000 * self.error.hand:.1f} mm of the "
-            f"hands: {self.action.name}"
-        )
+        return summary_of(self.before, self.after, self.error, self.action.name)
+
+
+def summary_of(before: int, after: int, error: PosedError, name: str) -> str:
+    """One sentence about `name`, of which there were so many keys; error: with the hands' in metres."""
+    return (
+        f"{before} keys became {after} ({after / max(before, 1):.0%}), within "
+        f"{np.rad2deg(error.rotation):.2f}° of each bone and {1000 * error.hand:.1f} mm of the hands: {name}"
+    )
 
 
 def simplify(

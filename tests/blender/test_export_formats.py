@@ -13,10 +13,12 @@ from blender_addon import compat  # noqa: E402
 from blender_addon.scene import baking, export, import_rig  # noqa: E402
 from blender_addon.scene.retargeting import measure_onto, retarget_onto  # noqa: E402
 from kinematics.bvh import read_bvh  # noqa: E402
+from kinematics.curves.reduction import ErrorBound  # noqa: E402
 from kinematics.retarget.slots import CORE  # noqa: E402
 from tests.blender.armatures import add_action, add_armature  # noqa: E402
 from tests.blender.performances import bone_matrices, counts  # noqa: E402
 from tests.blender.test_retargeting import named  # noqa: E402
+from tests.curves.gltf_motion import node_matrices  # noqa: E402
 from tests.retarget.figures import Build, figure, talk  # noqa: E402
 
 pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
@@ -62,6 +64,26 @@ def test_a_rig_comes_back_with_the_motion_that_it_played(hero, tmp_path, ending,
         scene.frame_set(int(first) + frame)
         found = bone_matrices(back, names)[:, :3, 3]
         np.testing.assert_allclose(found, skeleton.posed[frame, :, :3, 3], atol=1e-3)
+
+
+def test_gltf_of_few_keys_has_the_same_motion(hero, tmp_path):
+    retarget_onto(hero, talk(40), "Long talk", bpy.context.scene)
+    bound = ErrorBound()
+    dense, few = tmp_path / "dense.glb", tmp_path / "few.glb"
+    assert export.export(bpy.context.scene, hero, dense) is None
+    reduced = export.export(bpy.context.scene, hero, few, export.ExportOptions(bound=bound))
+    assert reduced.after < 0.3 * reduced.before
+    assert few.stat().st_size < 0.8 * dense.stat().st_size
+    times = np.arange(40) / 30.0
+    expected, found = (node_matrices(path.read_bytes(), times) for path in (dense, few))
+    for name in ("hand.L", "hand.R"):
+        apart = np.linalg.norm(expected[name][:, :3, 3] - found[name][:, :3, 3], axis=1)
+        assert 0.0 < apart.max() <= bound.hand
+    for name in (bone.name for bone in hero.pose.bones):
+        turn = np.einsum("tij,tij->t", expected[name][:, :3, :3], found[name][:, :3, :3])
+        assert np.arccos(np.clip((turn - 1.0) / 2.0, -1.0, 1.0)).max() <= bound.rotation
+    assert bpy.ops.a2p.export(filepath=str(few), format="GLB", simplify=2.0, rig=hero.name) == {"FINISHED"}
+    assert len(few.read_bytes()) < len(reduced.content)
 
 
 def test_bvh_has_any_frame_rate_and_centimetres(hero, tmp_path):

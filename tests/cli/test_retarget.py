@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from a2p_backend.avatar.contact_sheet import read_picture
 from a2p_backend.cli import app
-from a2p_backend.wire.performance import Performance, save_take
+from a2p_backend.wire.performance import Performance, load_take, save_take
 from kinematics.body import load_default_body
 from kinematics.bvh import read_bvh, write_bvh
-from kinematics.pose import global_states
 from kinematics.stage import place_on_stage
+from tests.curves.gltf_motion import node_matrices
 
 pytestmark = [
     pytest.mark.bpy,
@@ -99,11 +99,12 @@ def test_a_sheet_shows_source_and_rig(take: Path, character: Path, tmp_path: Pat
 def test_an_export_of_fewer_keys_differs_by_no_more_than_was_allowed(
     take: Path, character: Path, tmp_path: Path
 ) -> None:
-    heads = []
+    times = np.arange(load_take(take).frame_count) / 30.0
+    wrists = []
     for name, options in (("dense", []), ("simple", ["--simplify", "1.5", "--hand-error", "8"])):
         out = tmp_path / name
         run = CliRunner().invoke(
-            app, ["export", str(take), "--rig", str(character), "--to", "bvh", "-o", str(out), *options]
+            app, ["export", str(take), "--rig", str(character), "--to", "glb", "-o", str(out), *options]
         )
         assert run.exit_code == 0, run.output
         said = run.output.replace("\n", " ")
@@ -111,12 +112,12 @@ def test_an_export_of_fewer_keys_differs_by_no_more_than_was_allowed(
         if options:
             before, after = map(int, re.search(r"(\d+) keys became (\d+)", said).groups())
             assert after < 0.7 * before
-        motion = read_bvh(out / "take character.bvh")
-        states = global_states(motion.skeleton, motion.local)
-        wrist = motion.skeleton.names.index("b_l_wrist")
-        heads.append(states.translation[:, wrist])
-    apart = 10 * np.linalg.norm(heads[0] - heads[1], axis=1).max()  # millimetres
+        found = node_matrices((out / "take character.glb").read_bytes(), times)
+        wrists.append(found["b_l_wrist"][:, :3, 3])
+    apart = 1000 * np.linalg.norm(wrists[0] - wrists[1], axis=1).max()  # millimetres
     assert 0.05 < apart < 8.1
+    run = CliRunner().invoke(app, ["export", str(take), "--rig", str(character), "--simplify", "1"])
+    assert (run.exit_code, "--simplify is for glTF" in run.output.replace("\n", " ")) == (2, True)
 
 
 def test_what_cannot_be_done_is_one_sentence(take: Path, character: Path, tmp_path: Path) -> None:
