@@ -245,14 +245,19 @@ def pure_packages() -> dict[str, bytes]:
 
 
 def pure_wheel() -> tuple[str, bytes]:
-    """File name and bytes of the wheel of `pure_packages`."""
+    """File name and bytes of the wheel of `pure_packages`.
+
+    Its version tells its content too: Blender takes a wheel of a name that is installed for the same wheel.
+    """
+    files = pure_packages()
+    content = hashlib.sha256(write_zip(files)).hexdigest()[:12]
     metadata = [
         "Summary: The part of a2p that travels inside the Blender add-on",
         "Requires-Python: >=3.10",
         "Requires-Dist: numpy",
         "Requires-Dist: pyzmq",
     ]
-    return make_wheel("a2p-wire", pure_packages(), metadata)
+    return make_wheel("a2p-wire", f"{__version__}+{content}", files, metadata)
 
 
 def project_wheel() -> tuple[str, bytes]:
@@ -266,17 +271,21 @@ def project_wheel() -> tuple[str, bytes]:
     files: dict[str, bytes] = {}
     for package in ("kinematics", "a2p_backend", "blender_addon"):
         files |= source_files(ROOT / package, prefix=f"{package}/")
-    return make_wheel(project["name"], files, metadata, project["scripts"])
+    return make_wheel(project["name"], __version__, files, metadata, project["scripts"])
 
 
 def make_wheel(
-    name: str, files: Mapping[str, bytes], metadata: Iterable[str], scripts: Mapping[str, str] | None = None
+    name: str,
+    version: str,
+    files: Mapping[str, bytes],
+    metadata: Iterable[str],
+    scripts: Mapping[str, str] | None = None,
 ) -> tuple[str, bytes]:
     """File name and bytes of a wheel for any Python and platform (binary distribution format 1.0).
 
     metadata: lines after the name and version. scripts: programs and the functions that they call.
     """
-    stem = f"{name.replace('-', '_')}-{__version__}"
+    stem = f"{name.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
     files = dict(files)
     files[f"{info}/METADATA"] = "".join(
@@ -284,7 +293,7 @@ def make_wheel(
         for line in (
             "Metadata-Version: 2.1",
             f"Name: {name}",
-            f"Version: {__version__}",
+            f"Version: {version}",
             "License: GPL-3.0-or-later",
             *metadata,
         )

@@ -135,6 +135,12 @@ def test_the_zips_bring_the_backend_as_pyproject_describes_it(zips, tmp_path):
     assert (target / "a2p_backend/actors/default/body.safetensors").is_file()
 
 
+def test_other_content_is_another_wheel_to_blender(monkeypatch):
+    files, (name, _) = build_addon.pure_packages(), build_addon.pure_wheel()
+    monkeypatch.setattr(build_addon, "pure_packages", lambda: files | {"kinematics/more.py": b""})
+    assert build_addon.pure_wheel()[0] != name
+
+
 def test_both_ends_of_the_wire_are_tested_with_one_pyzmq():
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert f"pyzmq=={build_addon.PYZMQ}" in constraints
