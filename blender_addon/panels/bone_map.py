@@ -29,16 +29,21 @@ class A2P_UL_joints(bpy.types.UIList):
         flag: int,
     ) -> None:
         roomy = room(context) >= _ROOMY
-        split = layout.split(factor=0.3 if roomy else 0.42)
+        if not roomy and not item.bones:
+            layout.label(text=item.label)
+            return
+        split = layout.split(factor=0.3 if roomy else 0.5)
         split.label(text=item.label)
         row = split.row(align=True)
-        row.prop(item, "bones", text="", emboss=False)
         if roomy:
+            row.prop(item, "bones", text="", emboss=False)
             cell = row.row()
-            cell.ui_units_x = 6
+            cell.ui_units_x = 7
             cell.label(text=_in_figures(item))
         else:
-            row.label(text="", icon="BLANK1" if item.correction.is_plain else "MODIFIER")
+            row.label(text=_short(item.bones))
+            if not item.correction.is_plain:
+                row.label(text="", icon="MODIFIER")
 
 
 class A2P_PT_map(Sidebar, bpy.types.Panel):
@@ -53,9 +58,8 @@ class A2P_PT_map(Sidebar, bpy.types.Panel):
             if settings.chosen_joint is not None:
                 _draw_joint(layout.box(), settings.chosen_joint)
         else:
-            hint(layout, "Detect the rig, or load a map")
+            hint(layout, "Detect, or load a map")
         row = layout.row(align=True)
-        row.operator("a2p.detect_rig", text="Detect", icon="VIEWZOOM")
         row.operator("a2p.load_map", text="Load", icon="IMPORT")
         row.operator("a2p.save_edited_map", text="Save", icon="EXPORT")
 
@@ -71,11 +75,16 @@ def _draw_joint(layout: bpy.types.UILayout, joint: A2PJoint) -> None:
     column.prop(joint, "influence", slider=True)
 
 
+def _short(bones: str) -> str:
+    """Bones without what a whole rig's names begin with, such as "mixamorig:"."""
+    return ", ".join(name.rpartition(":")[2].strip() for name in bones.split(","))
+
+
 def _in_figures(joint: A2PJoint) -> str:
     correction = joint.correction
     parts = []
     if any(correction.offset):
-        parts.append(" ".join(f"{angle:g}°" for angle in correction.offset))
+        parts.append(" ".join(f"{round(angle, 1):g}°" for angle in correction.offset))
     if correction.influence != 1.0:
         parts.append(f"{correction.influence:.0%}")
     return ", ".join(parts)

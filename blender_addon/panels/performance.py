@@ -39,7 +39,11 @@ class A2P_PT_quality(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.a2p.performance
         column = form(self.layout)
-        for name in ("face_guidance", "body_guidance", "top_p", "steps"):
+        column.label(text="Guidance")
+        column.prop(settings, "face_guidance", text="Face")
+        column.prop(settings, "body_guidance", text="Body")
+        column.separator()
+        for name in ("top_p", "steps"):
             column.prop(settings, name)
         column.separator()
         for name in ("first_frame", "with_mesh", "new_rig"):

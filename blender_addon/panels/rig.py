@@ -40,7 +40,7 @@ class A2P_PT_rig_options(Sidebar, bpy.types.Panel):
         column = form(self.layout)
         for name in ("root_motion", "hips_height", "plant_feet", "reach_hands", "fingers"):
             column.prop(context.scene.a2p.rig, name)
-        column.prop(context.scene.a2p.rig, "face_shape_keys")
+        column.prop(context.scene.a2p.rig, "face_shape_keys", text="Shape Keys")
 
 
 CLASSES = (A2P_PT_rig, A2P_PT_rig_options)

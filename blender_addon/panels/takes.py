@@ -12,7 +12,7 @@ from ..scene import takes
 from .layout import Sidebar, hint, room
 
 _ROOMY = 240
-"""Width from which on the list shows seeds; see `room`."""
+"""Width from which on the list shows lengths, too; see `room`."""
 
 
 class A2P_UL_takes(bpy.types.UIList):
@@ -33,9 +33,9 @@ class A2P_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
-        columns = [(f"{takes.frame_count(item) / FPS:.1f} s", 2.1)]
+        columns = [(str(takes.header(item).get("seed", "")), 2.4)]
         if room(context) >= _ROOMY:
-            columns.insert(0, (str(takes.header(item).get("seed", "")), 2.4))
+            columns.append((f"{takes.frame_count(item) / FPS:.1f} s", 2.1))
         for text, width in columns:
             cell = row.row()
             cell.ui_units_x = width
