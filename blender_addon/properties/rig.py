@@ -58,9 +58,9 @@ class RetargetProperties:
     )
     reach_hands: bpy.props.BoolProperty(
         name="Reach Hands",
-        description="Keep the hands where the performer has them, in relation to the shoulders, "
-        "also with longer or shorter arms",
-        default=False,
+        description="Bring the hands near to where the performer has them, in relation to the shoulders, "
+        "as far as a few degrees of the arms' directions do; hands that touch keep touching",
+        default=True,
     )
     fingers: bpy.props.BoolProperty(
         name="Fingers",
