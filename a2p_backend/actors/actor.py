@@ -23,6 +23,7 @@ from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
 from a2p_backend.motion.lip_regressor import LipConfig, LipRegressor
 from a2p_backend.motion.vq_codec import CodecConfig, VQCodec
 from kinematics.body import Body, load_default_body
+from kinematics.files import whole_file
 
 BODY_FILE = "skeleton.npz"
 
@@ -141,9 +142,8 @@ def save_network(folder: Path, name: NetworkName, network: nn.Module, config: An
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> str:
     """Writes a file of weights, whole or not at all, and returns its name."""
-    partial = path.with_name(path.name + ".partial")
-    save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, partial)
-    partial.replace(path)
+    with whole_file(path) as file:
+        save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, file)
     return path.name
 
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from a2p_backend.wire.settings import MAX_GUIDANCE, RELEASED_BODY_GUIDANCE, RELEASED_FACE_GUIDANCE
 from kinematics.errors import A2PError
+from kinematics.files import whole_file
 
 FORMAT = 1
 MANIFEST_NAME = "actor.json"
@@ -104,6 +105,5 @@ class ActorManifest(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Writes `folder`/actor.json whole or not at all."""
-        partial = folder / (MANIFEST_NAME + ".partial")
-        partial.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        partial.replace(folder / MANIFEST_NAME)
+        with whole_file(folder / MANIFEST_NAME) as file:
+            file.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from kinematics.errors import A2PError
+from kinematics.files import whole_file
 
 POSE_WIDTH = 104
 FACE_WIDTH = 256
@@ -82,9 +83,8 @@ class Statistics:
 
     def save(self, path: Path) -> None:
         """Writes the file whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        save_file({name: getattr(self, name) for name in _SHAPES}, partial, metadata={"format": FORMAT})
-        partial.replace(path)
+        with whole_file(path) as file:
+            save_file({name: getattr(self, name) for name in _SHAPES}, file, metadata={"format": FORMAT})
 
     @classmethod
     def load(cls, path: Path) -> Statistics:

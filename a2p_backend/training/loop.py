@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kinematics.errors import A2PError
+from kinematics.files import whole_file
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all, and a line on how it goes."""
@@ -135,15 +136,14 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
 def _save(
     path: Path, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, step: int
 ) -> None:
-    partial = path.with_name(path.name + ".partial")
     state: dict[str, Any] = {
         "step": step,
         "network": network.state_dict(),
         "averaged": averaged.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    torch.save(state, partial)
-    partial.replace(path)
+    with whole_file(path) as file:
+        torch.save(state, file)
 
 
 def _resume(path: Path, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer) -> int:

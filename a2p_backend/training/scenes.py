@@ -145,7 +145,8 @@ def _read_scene(folder: Path, name: str, swaps_channels: bool) -> Scene:
     frames = len(pose)
     if pose.shape != (frames, POSE_WIDTH) or face.shape != (frames, FACE_WIDTH):
         raise DatasetError(
-            f"{folder / name}: pose {pose.shape} and face {face.shape} do not belong together."
+            f"{folder / name}: pose {pose.shape} and face {face.shape} do not belong together: (frames,"
+            f" {POSE_WIDTH}) and (frames, {FACE_WIDTH}) are needed."
         )
     if missing.size and not (missing.dtype.kind in "iu" and missing.min() >= 0 and missing.max() < frames):
         raise DatasetError(f"{folder / name}: the missing face frames are not frame numbers of the scene.")
