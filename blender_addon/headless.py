@@ -142,7 +142,7 @@ def _source(path: Path, body: str | None) -> SourceMotion:
         motion = read_bvh(path)
         found = detect(rig_from_bvh(motion), retargeting.user_maps())
         if not found.humanoid:
-            raise A2PError(f"{path} is not a person's motion: {' '.join(found.reasons)}")
+            raise A2PError(f"{path} is not a person's motion: {found.objections}")
         return source_from_bvh(motion, found.bone_map)
     scene = import_rig.import_rig(path)
     armature = rigs.find_armature(scene, "", "source")

@@ -31,8 +31,15 @@ ArmatureOption = Annotated[str, typer.Option(help="Which armature of the file, i
 MapOption = Annotated[Path | None, typer.Option("--map", help="A map of yours (.json): which bone is which.")]
 RootMotionOption = Annotated[str, typer.Option(help="What travels over the floor: hips, root or none.")]
 HipsOption = Annotated[float, typer.Option(min=0.5, max=1.5, help="How high the hips are carried; 1: as is.")]
-FeetOption = Annotated[bool, typer.Option(help="Hold the feet still while the source's stand.")]
-HandsOption = Annotated[bool, typer.Option(help="Keep the hands where the source has them, in arm lengths.")]
+FeetOption = Annotated[
+    bool, typer.Option(help="Hold the feet still while the source's stand; the hips go along.")
+]
+HandsOption = Annotated[
+    bool,
+    typer.Option(
+        help="Bring the hands near to where the source has them, as far as the arms still point alike."
+    ),
+]
 FingersOption = Annotated[bool, typer.Option(help="Copy the fingers too.")]
 SimplifyOption = Annotated[
     float | None,
