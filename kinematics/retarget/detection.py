@@ -49,8 +49,8 @@ class Detection:
 
     @property
     def objections(self) -> str:
-        """What speaks against the rig, to end a sentence: the reasons without the first, which sums up."""
-        said = self.reasons[1:] or self.reasons
+        """What speaks against the rig, to end a sentence: the reasons without the one that sums up."""
+        said = self.reasons[1:] if self.bone_map.bones else self.reasons
         return "; ".join(reason[0].lower() + reason[1:].rstrip(".") for reason in said) + "."
 
 

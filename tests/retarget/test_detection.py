@@ -135,6 +135,15 @@ def quadruped(bone_names):
     return Rig(tuple(bone_names.get(name, name) for name in order), np.array(numbers), rest)
 
 
+def test_what_speaks_against_a_rig_ends_a_sentence():
+    nothing = detect(Rig(("a", "b"), np.array([-1, 0]), np.tile(np.eye(4), (2, 1, 1))))
+    for found in (nothing, detect(quadruped({}))):
+        assert found.objections[0].islower()
+        assert found.objections.count(". ") == 0
+        assert found.objections.endswith("by hand to use this rig all the same.")
+        assert len(found.objections) > 60
+
+
 def test_four_legs_are_no_humanoid():
     fox = quadruped({})
     found = detect(fox)
