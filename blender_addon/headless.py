@@ -79,6 +79,7 @@ def run(job: Job) -> dict[str, Any]:
         bpy.data.batch_remove([*scene.objects, scene])
     scene = _empty_scene(source.fps)
     made = import_rig.import_rig(Path(job.rig))
+    _play_at(made, source.fps)  # FBX and BVH bring a rate of their own
     bpy.context.window_manager.windows[0].scene = made
     bpy.data.scenes.remove(scene)
     target = rigs.find_armature(made, job.armature, "rig")
@@ -126,9 +127,13 @@ def _empty_scene(fps: float) -> bpy.types.Scene:
     """The only scene, at a frame rate that the imported scene takes over."""
     scene = bpy.data.scenes[0]
     bpy.context.window_manager.windows[0].scene = scene
+    _play_at(scene, fps)
+    return scene
+
+
+def _play_at(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps = max(1, round(fps))
     scene.render.fps_base = scene.render.fps / fps
-    return scene
 
 
 def _source(path: Path, body: str | None) -> SourceMotion:

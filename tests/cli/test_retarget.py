@@ -37,10 +37,10 @@ def take(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def character(tmp_path: Path) -> Path:
-    """The default actor's skeleton at rest, as a BVH file."""
+    """The default actor's skeleton at rest, as a BVH file of another frame rate than the take's."""
     body, path = load_default_body(), tmp_path / "character.bvh"
     pose = place_on_stage(body, np.zeros((2, 104)))
-    write_bvh(path, body.skeleton, body.global_states(pose), body.global_states(pose[0]), 30.0)
+    write_bvh(path, body.skeleton, body.global_states(pose), body.global_states(pose[0]), 24.0)
     return path
 
 
@@ -55,6 +55,7 @@ def test_a_take_is_copied_measured_and_exported(take: Path, character: Path, tmp
     assert report["hand_error_arm_fraction"] < 0.05
     assert report["foot_slide_cm"] < 1
     assert report["max_step_deg"] < 60
+    assert (report["fps"], report["frames"]) == (30, 30)
     assert blend.stat().st_size > 0
 
     out = tmp_path / "out"
