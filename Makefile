@@ -1,18 +1,17 @@
 # `make help` lists the commands. Each sets up what it needs; the first one takes a few minutes.
 
 VENV := .venv
-VENV_52 := .venv-5.2
+BLENDERS := 4.2 5.0 5.2
 RUN := $(VENV)/bin/python
-PYTHON_52 := $(shell python3.13 --version >/dev/null 2>&1 && echo python3.13)
 
-.PHONY: help setup demo test test-all test-blender-5.2 lint types addon
+.PHONY: help setup demo test test-all $(BLENDERS:%=test-blender-%) lint types addon
 
 help:
 	@echo "make setup              a virtual environment in $(VENV) with everything in it"
 	@echo "make demo               from the shipped recording to out/demo"
 	@echo "make demo CLIP=FILE     the same from a recording of yours"
 	@echo "make test               the tests"
-	@echo "make test-all           the tests, the slow ones too, and Blender 5.2's"
+	@echo "make test-all           the tests, the slow ones too, and those of the add-on in $(BLENDERS)"
 	@echo "make lint types         ruff; mypy"
 	@echo "make addon              the add-on's zips, in dist"
 
@@ -29,22 +28,11 @@ demo: setup
 test: setup
 	$(RUN) -m pytest -m "not slow"
 
-test-all: setup test-blender-5.2
+test-all: setup $(BLENDERS:%=test-blender-%)
 	$(RUN) -m pytest
 
-ifneq ($(PYTHON_52),)
-test-blender-5.2: $(VENV_52)/.installed
-	$(VENV_52)/bin/python -m pytest tests/blender tests/test_packaging.py
-
-$(VENV_52)/.installed: pyproject.toml
-	@echo "Setting up $(VENV_52): Blender 5.2 as a Python module"
-	$(PYTHON_52) -m venv --clear $(VENV_52)
-	$(VENV_52)/bin/python -m pip install --disable-pip-version-check "bpy==5.2.*" numpy "pyzmq>=26" pytest pytest-timeout
-	@touch $@
-else
-test-blender-5.2:
-	@echo "SKIPPED: the tests in Blender 5.2, as there is no python3.13 on PATH"
-endif
+$(BLENDERS:%=test-blender-%): test-blender-%:
+	@scripts/test-in-blender.sh $*
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -6,6 +6,8 @@ pytest. In a run of all tests, `tests/test_blender.py` does so.
 
 from __future__ import annotations
 
+import os
+import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         (config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args
     ]
     return None if any(path.is_relative_to(HERE) for path in asked_for) else True
+
+
+_status = 0
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    global _status
+    _status = int(exitstatus)
+
+
+def pytest_unconfigure() -> None:
+    """Blender 4.2 as a module crashes when Python ends after its glTF exporter has run: end before that."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None and bpy.app.version < (4, 3):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status)
 
 
 @pytest.fixture
