@@ -109,7 +109,7 @@ def blender_matrices(armature: bpy.types.Object, motion, frames) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("file", "family"), RIGS.items(), ids=RIGS)
-def test_a_real_rig_is_found_and_driven(file, family, tmp_path):
+def test_a_real_rig_is_found_and_driven(file, family, captures, tmp_path):
     armature = load(DATA / "rigs" / file, tmp_path)
     rest(armature)
     rig, source = described(armature), talk(30)
@@ -130,7 +130,7 @@ def test_a_real_rig_is_found_and_driven(file, family, tmp_path):
     assert fidelity.limb_direction_p99_deg < 6
     assert fidelity.max_step_deg < 60
 
-    sources = {"talking": talking(), **captures(tmp_path)}
+    sources = {"talking": talking(), **captures}
     figures = {
         name: measured_with_feet_and_hands(source, rig, found.bone_map) for name, source in sources.items()
     }
@@ -148,13 +148,14 @@ def test_a_real_rig_is_found_and_driven(file, family, tmp_path):
     assert not beyond
 
 
-def captures(folder: Path) -> dict[str, SourceMotion]:
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SourceMotion]:
     """Two captures of people who jump and turn, at 30 frames a second."""
     motion = read_bvh(DATA / "motion" / "cmu_01_01.bvh")
     whole = source_from_bvh(motion, detect(rig_from_bvh(motion)).bone_map)
     part = slice(300, 900, 4)
     jumps = SourceMotion(whole.rig, whole.bone_map, whole.rotation[part], whole.position[part], 30.0)
-    armature = load(DATA / "motion" / "cmu_91_48.fbx", folder)
+    armature = load(DATA / "motion" / "cmu_91_48.fbx", tmp_path_factory.mktemp("capture"))
     rig = described(armature)
     first, last = map(int, armature.animation_data.action.frame_range)
     posed = []
