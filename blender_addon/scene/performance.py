@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from a2p_backend.wire.performance import Performance
-from kinematics.armature import bone_motion, bone_rest
+from kinematics.armature import BoneMotion, bone_motion, bone_rest
 from kinematics.body import Body
 from kinematics.stage import place_on_stage
 
@@ -39,24 +40,49 @@ class Placement:
     with_sound: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class ReadyTake:
+    """A performance of a body, worked out as far as that goes without Blender's data.
+
+    motion: of the bones. packed: what the Action remembers.
+    """
+
+    body: Body
+    performance: Performance
+    clip: Path
+    motion: BoneMotion
+    packed: Mapping[str, str | bytes]
+
+
+def ready_take(body: Body, performance: Performance, clip: Path) -> ReadyTake:
+    """Work out a take of a recording. It takes a while for long ones; any thread may do it."""
+    motion = bone_motion(body, place_on_stage(body, performance.pose))
+    return ReadyTake(body, performance, clip, motion, takes.packed(performance, clip))
+
+
 def place_performance(
     scene: bpy.types.Scene, body: Body, performance: Performance, clip: Path, placement: Placement
 ) -> bpy.types.Object:
-    """Have a rig in `scene` play the performance as a new Action; returns it. An error leaves nothing."""
+    """Work out a take and place it: see `ready_take` and `place_take`."""
+    return place_take(scene, ready_take(body, performance, clip), placement)
+
+
+def place_take(scene: bpy.types.Scene, take: ReadyTake, placement: Placement) -> bpy.types.Object:
+    """Have a rig in `scene` play the take as a new Action; returns it. An error leaves nothing."""
+    performance = take.performance
     rig = takes.rig_for(scene, performance) if placement.reuse_rig else None
-    if rig is not None and takes.take_of(rig) is not None:
-        layers.leave(rig)
     before = compat.playing(rig) if rig is not None else (None, "")
+    heard = takes.take_of(rig) if rig is not None else None
     try:
         with transaction.all_or_nothing(scene):
             if rig is None:
-                new = _build_rig(body, performance, placement)
-                _key_take(new[0], body, performance, clip, placement)
+                new = _build_rig(take.body, performance, placement)
+                _key_take(new[0], take, placement)
             else:
                 new = []
-                _key_take(rig, body, performance, clip, placement)
+                _key_take(rig, take, placement)
             if placement.with_sound:
-                sound.add_sound_strip(scene, clip, placement.first_frame)
+                sound.add_sound_strip(scene, take.clip, placement.first_frame)
             for member in new:
                 scene.collection.objects.link(member)
                 member.select_set(False)
@@ -65,8 +91,9 @@ def place_performance(
         if rig is not None:
             compat.play(rig, *before)
         raise
-    if rig is not None and takes.is_take(before[0]):
-        scene.a2p.takes.previous = before[0]
+    if heard is not None:
+        layers.leave(rig)
+        scene.a2p.takes.previous = heard
     return rig or new[0]
 
 
@@ -83,17 +110,14 @@ def _build_rig(body: Body, performance: Performance, placement: Placement) -> li
     return [rig, mesh] if mesh else [rig]
 
 
-def _key_take(
-    rig: bpy.types.Object, body: Body, performance: Performance, clip: Path, placement: Placement
-) -> None:
-    action = bpy.data.actions.new(takes.take_name(performance))
+def _key_take(rig: bpy.types.Object, take: ReadyTake, placement: Placement) -> None:
+    action = bpy.data.actions.new(takes.take_name(take.performance))
     action.use_fake_user = True
-    motion = bone_motion(body, place_on_stage(body, performance.pose))
     names = tuple(name for name in placement.face_names if name in rig)
     with compat.curves_of(action, rig) as curves:
-        keyframes.key_bones(curves, motion, placement.first_frame)
-        face.key_face(curves, performance.face, names, placement.first_frame)
-    takes.attach_performance(action, performance, clip)
+        keyframes.key_bones(curves, take.motion, placement.first_frame)
+        face.key_face(curves, take.performance.face, names, placement.first_frame)
+    takes.attach(action, take.packed)
 
 
 def _set_timing(scene: bpy.types.Scene, performance: Performance, first_frame: int) -> None:

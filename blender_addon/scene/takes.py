@@ -34,13 +34,18 @@ def take_name(performance: Performance) -> str:
     return stem.encode()[:room].decode(errors="ignore") + ending
 
 
-def attach_performance(action: bpy.types.Action, performance: Performance, clip: Path) -> None:
-    """Keep the performance, and where its clip lies, with its Action."""
-    action[_KEY] = {
+def packed(performance: Performance, clip: Path) -> dict[str, str | bytes]:
+    """A performance, and where its clip lies, as `attach` keeps them; any thread may call it."""
+    return {
         "clip": str(clip),
         "header": json.dumps(performance.header()),
         **{name: zlib.compress(array.tobytes(), 1) for name, array in performance.arrays().items()},
     }
+
+
+def attach(action: bpy.types.Action, packed: Mapping[str, str | bytes]) -> None:
+    """Keep a performance with its Action."""
+    action[_KEY] = dict(packed)
 
 
 def attached_clip(action: bpy.types.Action) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import bpy
 
@@ -19,7 +18,7 @@ from kinematics.errors import A2PError
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking
 from ..scene import guide, layer_marks, layers, takes
-from ..scene.performance import Placement, place_performance
+from ..scene.performance import Placement, ReadyTake, place_take, ready_take
 from .clips import WholeClip
 from .generation import Order
 
@@ -93,22 +92,22 @@ def regenerating_guide(rig_name: str) -> jobs.Steps:
     names = tuple(bone.name for bone in rig.data.bones)
     keys = guide.read_keys(layer, rig, first, names, count)
     del rig, take, layer  # no Blender data outlives a step
-    body, made = yield from _asking(order, performance, names, keys)
+    made = yield from _asking(order, performance, names, keys)
     yield from jobs.until_undoable()
     placement = replace(order.placement, face_names=backend.face_names(order.settings.actor))
     scene = bpy.context.scene
+    place_take(scene, made, placement)
     kept = scene.objects.get(rig_name)
     if kept is not None and takes.take_of(kept) is not None:
         layers.leave(kept)
     guide.clear_markers(scene)
-    place_performance(scene, body, made, Path(order.clip.path), placement)
     return "A2P Regenerate"
 
 
 def _asking(
     order: Order, performance: Performance, names: tuple[str, ...], keys: tuple[FloatArray, FloatArray]
-) -> backend.Waiting[tuple[Body, Performance]]:
-    def talk(line: Line, client: Client) -> tuple[Body, Performance]:
+) -> backend.Waiting[ReadyTake]:
+    def talk(line: Line, client: Client) -> ReadyTake:
         contents = order.clip.read()
         body = line.follow(client.ask_body(order.settings.actor))
         columns = [names.index(name) for name in bone_rest(body).names]
@@ -117,7 +116,8 @@ def _asking(
         if not changed:
             raise A2PError("No key of the guide layer was changed: pose a bone at a marker and key it first.")
         edit = Edit(guide=poses)
-        return body, line.follow(client.generate(contents, order.clip.path.name, order.settings, edit))
+        request = client.generate(contents, order.clip.path.name, order.settings, edit)
+        return ready_take(body, line.follow(request), order.clip.path)
 
     yield from backend.reaching()
     return (yield from talking(preferences.endpoint_path(), talk))

@@ -11,11 +11,10 @@ from a2p_backend.wire.client import Client
 from a2p_backend.wire.edit import UNEDITED, Edit
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import GenerateSettings
-from kinematics.body import Body
 
 from .. import backend, jobs, preferences
 from ..conversation import Line, talking
-from ..scene.performance import Placement, place_performance
+from ..scene.performance import Placement, ReadyTake, place_take, ready_take
 from .clips import Clip
 
 
@@ -55,30 +54,31 @@ class Order:
 def generating(order: Order) -> jobs.Steps:
     """Have the backend perform a clip, then place the performance in the scene that is current by then."""
 
-    def talk(line: Line, client: Client) -> tuple[Body, Performance]:
+    def talk(line: Line, client: Client) -> ReadyTake:
         contents = order.clip.read()
         line.check()
         body = line.follow(client.ask_body(order.settings.actor))
         request = client.generate(contents, order.clip.path.name, order.settings, order.edit)
-        return body, line.follow(request)
+        return ready_take(body, line.follow(request), order.clip.path)
 
     yield from backend.reaching()
-    body, performance = yield from talking(preferences.endpoint_path(), talk)
+    take = yield from talking(preferences.endpoint_path(), talk)
     yield from jobs.until_undoable()
     placement = replace(order.placement, face_names=backend.face_names(order.settings.actor))
-    place_performance(bpy.context.scene, body, performance, order.clip.path, placement)
+    place_take(bpy.context.scene, take, placement)
     return "A2P Generate"
 
 
 def placing(performance: Performance, clip: Path | None, placement: Placement) -> jobs.Steps:
     """Place a performance that is there already; the backend tells the actor's body. clip: its recording."""
 
-    def talk(line: Line, client: Client) -> Body:
-        return line.follow(client.ask_body(performance.actor))
+    def talk(line: Line, client: Client) -> ReadyTake:
+        body = line.follow(client.ask_body(performance.actor))
+        return ready_take(body, performance, clip or Path(performance.clip_name))
 
     yield from backend.reaching()
-    body = yield from talking(preferences.endpoint_path(), talk)
+    take = yield from talking(preferences.endpoint_path(), talk)
     yield from jobs.until_undoable()
     placement = replace(placement, face_names=backend.face_names(performance.actor))
-    place_performance(bpy.context.scene, body, performance, clip or Path(performance.clip_name), placement)
+    place_take(bpy.context.scene, take, placement)
     return "A2P Import Take"

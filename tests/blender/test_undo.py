@@ -13,6 +13,7 @@ bpy = pytest.importorskip("bpy")
 
 from a2p_backend.wire.client import ActorInfo  # noqa: E402
 from a2p_backend.wire.performance import Performance  # noqa: E402
+from kinematics.errors import A2PError  # noqa: E402
 from kinematics.face_codes import FACE_CODE_NAMES  # noqa: E402
 from tests.blender.armatures import add_armature  # noqa: E402
 from tests.blender.performances import action_curves, random_performance  # noqa: E402
@@ -166,12 +167,61 @@ def test_a_days_work_is_undone_and_redone_step_by_step(
         assert differences(moment, snapshot()) == [], f"redo of {name}"
 
 
+@pytest.mark.usefixtures("studio", "service")
+def test_what_only_looks_or_writes_files_changes_nothing(clip: Path, tmp_path: Path) -> None:
+    click("generate", clip=str(clip), with_mesh=False)
+    bpy.data.actions["a clip seed 0"].a2p.star = True
+    before = snapshot()
+    click("save_map", target=CHARACTER, filepath=str(tmp_path / "map.json"))
+    click("export_take", filepath=str(tmp_path / "take.npz"))
+    click("export", filepath=str(tmp_path / "take.fbx"), format="FBX")
+    click("export_starred", directory=str(tmp_path), format="BVH")
+    assert differences(before, snapshot()) == []
+
+
+@pytest.mark.usefixtures("studio", "service")
+def test_a_restored_rig_is_as_it_was(clip: Path) -> None:
+    click("generate", clip=str(clip), with_mesh=False)
+    before = snapshot()
+    click("retarget", target=CHARACTER)
+    click("retarget", target=CHARACTER, plant_feet=False)
+    click("restore_rig", target=CHARACTER)
+    click("restore_rig", target=CHARACTER)
+    after = {name: block for name, block in snapshot().items() if name in before}
+    assert differences(without_users(before), without_users(after)) == []
+
+
+@pytest.mark.usefixtures("studio", "service")
+@pytest.mark.parametrize("layer", ["add_tweak", "show_guide"])
+def test_a_take_that_cannot_be_placed_leaves_the_layers_as_they_were(
+    layer: str, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_play(*_: object) -> None:
+        raise A2PError("There is no room for the sound.")
+
+    click("generate", clip=str(clip), with_mesh=False)
+    click(layer)
+    pose_by_hand("b_head", 1)
+    monkeypatch.setattr("blender_addon.scene.sound.add_sound_strip", cannot_play)
+    before = snapshot()
+    for again in ({"clip": str(clip)}, {}):
+        with pytest.raises(RuntimeError, match="no room"):
+            click("generate" if again else "regenerate_range", **again)
+        assert differences(before, snapshot()) == []
+
+
 def actions(moment: Snapshot) -> Snapshot:
     """The Actions of a snapshot, whoever uses them."""
+    return without_users({name: block for name, block in moment.items() if name.startswith("actions ")})
+
+
+def without_users(moment: Snapshot) -> Snapshot:
+    """A snapshot without what tells who uses its Actions."""
     return {
         name: {key: value for key, value in block.items() if key not in ("users", "use_fake_user")}
-        for name, block in moment.items()
         if name.startswith("actions ")
+        else block
+        for name, block in moment.items()
     }
 
 
