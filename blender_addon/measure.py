@@ -46,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         performance = _moving_take()
         bones, seconds = _seconds_to_key(performance)
         print(f"{FRAMES} frames of {bones} bones: keyed in {seconds:.3f} s")
-        print(f"the whole take, with rig, mesh and sound, in the scene: {_seconds_to_place(performance):.3f} s")
+        seconds = _seconds_to_place(performance)
+        print(f"the whole take, with rig, mesh and sound: placed in {seconds:.3f} s")
         if options.clip is not None:
             job = _performed(options.clip)
             print(f"longest hold of the main thread while a job waits: {1000 * job.longest_step:.1f} ms")
