@@ -101,8 +101,10 @@ def measure_length(actor: Actor, clip: Clip, settings: GenerateSettings, takes: 
 
 def repeated(clip: Clip, seconds: int) -> Clip:
     """The clip over and over, for so many seconds."""
+    if len(clip.samples) == seconds * SAMPLE_RATE:
+        return clip
     samples = np.resize(clip.samples, (seconds * SAMPLE_RATE, 2))
-    return Clip(samples, clip.name, hashlib.sha256(samples.tobytes()).hexdigest())
+    return Clip(samples, clip.name, hashlib.sha256(samples).hexdigest())
 
 
 def windows_between(frames: int) -> tuple[Window, ...]:

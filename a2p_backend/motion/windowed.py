@@ -8,7 +8,7 @@ computed anew at each step where they do not.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -45,19 +45,19 @@ def windowed_denoiser(
     batches = []
     for batch in equal_batches(windows, WINDOWS_AT_ONCE):
         raise_if(cancelled)
-        audio = torch.cat([heard[window] for window in batch])
+        audio = tuple(heard[window] for window in batch)
         poses = None if guide is None else _guide_of(batch, guide)
-        lengths = (audio.shape[1], 0 if poses is None else poses.shape[1])
+        lengths = (audio[0].shape[1], 0 if poses is None else poses.shape[1])
         if lengths not in nulls:
             nulls[lengths] = network.null_conditions(*lengths)
-        conditions = partial(network.conditions_of_tokens, audio, poses, nulls[lengths])
-        size = conditions_size(network, audio)
+        conditions: Callable[[], Conditions] = partial(_conditions, network, audio, poses, nulls[lengths])
+        size = sum(conditions_size(network, window) for window in audio)
         is_kept = size <= budget
         if is_kept:
             budget -= size
-            conditions = cache(conditions)
+            conditions = _always(conditions())
         denoise = _guided(network, conditions, scale)
-        if is_kept and audio.is_cuda:
+        if is_kept and audio[0].is_cuda:
             denoise = Graphed(denoise)
         batches.append(WindowBatch(batch, denoise))
     return joint_denoiser(batches, cancelled)
@@ -66,6 +66,17 @@ def windowed_denoiser(
 def conditions_size(network: FiLMTransformer, tokens: Tensor) -> int:
     """Bytes that the conditions of audio tokens (B, L, width) take: a key and a value for every layer."""
     return 2 * network.config.layers * tokens.numel() * network.arithmetic.itemsize
+
+
+def _conditions(
+    network: FiLMTransformer, audio: Sequence[Tensor], poses: Tensor | None, null: Conditions
+) -> Conditions:
+    """Conditions of windows' tokens, each (1, L, width). A copy of the tokens lasts no longer than this."""
+    return network.conditions_of_tokens(torch.cat(list(audio)), poses, null)
+
+
+def _always(conditions: Conditions) -> Callable[[], Conditions]:
+    return lambda: conditions
 
 
 def _guided(network: FiLMTransformer, conditions: Callable[[], Conditions], scale: float) -> Denoiser:
