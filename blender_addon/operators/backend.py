@@ -79,7 +79,7 @@ class A2P_OT_install_backend(bpy.types.Operator):
             order = Order(
                 preferences.environment_folder(), find_bundle(), preferences.package(), preferences.python()
             )
-            jobs.start("Installing the backend", installing(order))
+            jobs.start("Installing", installing(order))
             self.report({"INFO"}, f"What is installed is written to {order.log}")
             return {"FINISHED"}
         return {"CANCELLED"}

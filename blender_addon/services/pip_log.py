@@ -46,7 +46,7 @@ def progress(log: Path, stage: str, packages: Path) -> Progress:
     if counts and int(counts[-1][1]) >= _WORTH_TELLING:
         done, total = (int(count) // _MEGABYTE for count in counts[-1])
         name = file.rpartition("/")[2].partition("-")[0]
-        return Progress(f"downloading {name}, {total} MB", done, total)
+        return Progress(f"{name}, {total} MB", done, total)
     return Progress(stage, 0, 1)
 
 

@@ -99,7 +99,7 @@ def test_what_failed_leaves_a_reason_and_nothing_else(order: Order, package: str
 @needs_scripts
 def test_cancel_ends_pip_and_takes_the_half_made_environment_away(order: Order) -> None:
     steps = installing(with_package(order, "slow"))
-    stage = "downloading torch, 500 MB"
+    stage = "torch, 500 MB"
     assert any(news == Progress(stage, 50, 500) for news in steps)
     with pytest.raises(Cancelled):
         _drain(steps)
@@ -231,7 +231,7 @@ def test_pips_words_become_progress(tmp_path: Path) -> None:
     )
     assert pip_log.progress(log, "looking", tmp_path) == Progress("looking", 0, 1)
     log.write_text("  Downloading https://x.org/torch-2.11.whl (506.0 MB)\nProgress 53000000 of 506000000\n")
-    assert pip_log.progress(log, "looking", tmp_path) == Progress("downloading torch, 506 MB", 53, 506)
+    assert pip_log.progress(log, "looking", tmp_path) == Progress("torch, 506 MB", 53, 506)
     with log.open("a") as file:
         file.write("Collecting sympy\n  Downloading sympy-1.14.0.whl (6.3 MB)\nProgress 1 of 6000000\n")
     assert pip_log.progress(log, "looking", tmp_path) == Progress("looking", 0, 1), "not worth telling"
