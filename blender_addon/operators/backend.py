@@ -65,7 +65,7 @@ class A2P_OT_install_backend(bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
-        column.label(text="Downloads up to 3 GB, most of it PyTorch, which takes up to 7 GB here:")
+        column.label(text="Downloads up to 3 GB, most of it PyTorch, which takes up to 5 GB here:")
         column.label(text=str(preferences.environment_folder()), icon="FILE_FOLDER")
         column.label(text="What is there is made anew. Blender stays usable meanwhile.")
 

@@ -22,8 +22,6 @@ from .watching import watched
 
 LONGEST_STEP = 3 * 3600.0
 """Seconds that the download may take."""
-_PLENTY = 12_000_000_000
-"""Bytes that must be free: the largest build of PyTorch and the libraries of NVIDIA, packed and unpacked."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,6 @@ def installing(order: Order) -> jobs.Steps:
     log = order.log
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        _require_room(log.parent)
         with log.open("wb") as file:
             try:
                 yield from _installing(order, file)
@@ -82,6 +79,7 @@ def _installing(order: Order, file: IO[bytes]) -> Generator[Progress | None, Non
     yield Progress("looking for a Python", 0, 1)
     python = yield from pythons.finding(order.python)
     build = torch_builds.build_for((yield from torch_builds.finding_card()))
+    _require_room(order.folder.parent, build)
     pip_log.note(file, f"Python {'.'.join(map(str, python.version))}, {python.program}; PyTorch {build.name}")
     if backend.started_here():
         backend.stop()  # Windows does not let go of a program that runs
@@ -140,12 +138,12 @@ def _packages(
         raise A2PError(f"Installing failed, {pip_log.reason(order.log)}: see {order.log}.")
 
 
-def _require_room(folder: Path) -> None:
+def _require_room(folder: Path, build: TorchBuild) -> None:
     free = shutil.disk_usage(folder).free
-    if free < _PLENTY:
+    if free < build.room:
         raise A2PError(
-            f"{folder} has {free / 1e9:.0f} GB free and the backend needs up to {_PLENTY / 1e9:.0f} while it "
-            "is installed: make room, or name another folder as the environment in the add-on's preferences."
+            f"{folder} has {free / 1e9:.1f} GB free, and the backend needs up to {build.room / 1e9:.0f} "
+            "while it is installed: make room, or name another folder as the environment in the preferences."
         )
 
 

@@ -25,6 +25,7 @@ _CUDA_13_DRIVER = 580
 """The oldest driver, by its first number, that runs programs built with CUDA 13."""
 _CUDA_12_8_CAPABILITY = (7, 5)
 """Older cards (before Turing) are left out of builds with CUDA 12.8 and newer, not of those with 12.6."""
+_ROOM, _ROOM_WITH_CUDA = 4_000_000_000, 9_000_000_000
 _WITHOUT_TORCH = {("darwin", "x86_64"): "Macs with Intel processors", ("win32", "ARM64"): "Windows on ARM"}
 
 
@@ -40,11 +41,13 @@ class Card:
 @dataclass(frozen=True)
 class TorchBuild:
     """index: where the build is; None: the usual index has it.
-    needed: whether the usual index has nothing that would do as well, if slower to fetch."""
+    needed: whether the usual index has nothing that would do as well, if slower to fetch.
+    room: bytes that the backend's packages take with it, fetched and unpacked, with some to spare."""
 
     name: str
     index: str | None = None
     needed: bool = False
+    room: int = _ROOM_WITH_CUDA
 
 
 def finding_card() -> Generator[Progress | None, None, Card | None]:
@@ -74,10 +77,11 @@ def build_for(card: Card | None, system: str = sys.platform, machine: str | None
             f"There is no PyTorch for {without}: install the backend on another machine and work there."
         )
     if system == "darwin" or machine not in ("x86_64", "AMD64"):
-        return TorchBuild("for this machine")
+        return TorchBuild("for this machine", room=_ROOM)
     if card is None:
-        usual = system == "win32"
-        return TorchBuild("for the processor", None if usual else f"{_INDEX}cpu")
+        if system == "win32":
+            return TorchBuild("for the processor", room=_ROOM)
+        return TorchBuild("for the processor", f"{_INDEX}cpu")
     if card.capability < _CUDA_12_8_CAPABILITY:
         return TorchBuild(f"for {card.name}, CUDA 12.6", f"{_INDEX}cu126", needed=True)
     if card.driver < _CUDA_13_DRIVER:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -94,6 +95,18 @@ def test_what_failed_leaves_a_reason_and_nothing_else(order: Order, package: str
         jobs.start("Installing", installing(with_package(order, package)))
     assert order.log.is_file()
     assert not order.folder.exists()
+
+
+@needs_scripts
+def test_a_full_disk_is_told_before_anything_is_fetched(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(order.folder.parent)._replace(free=8_500_000_000)
+    monkeypatch.setattr("blender_addon.services.installation.shutil.disk_usage", lambda folder: usage)
+    monkeypatch.setattr(torch_builds.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch_builds.sys, "platform", "linux")
+    with pytest.raises(A2PError, match=r"has 8\.5 GB free, and the backend needs up to 9"):
+        jobs.start("Installing", installing(order))
 
 
 @needs_scripts
