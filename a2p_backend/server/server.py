@@ -266,7 +266,7 @@ class Server:
                 self._undelivered.append((since, task, frames))
 
     def _forget(self, client: bytes) -> None:
-        """Cancel what a client that is gone had asked for; finish its recording, since speech does not return."""
+        """Cancel what a client that is gone had asked for; finish its recording: speech does not return."""
         for request_id, (lane, task) in list(self._tasks.items()):
             if task.client == client:
                 del self._tasks[request_id]

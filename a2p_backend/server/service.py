@@ -66,8 +66,8 @@ class Service(Protocol):
         cancelled: IsCancelled,
         finished: IsFinished,
     ) -> float:
-        """Write what the microphone hears to a new WAV file until `finished()`, at most `seconds`; its seconds.
+        """Write what the microphone hears to a new WAV file until `finished()`, at most `seconds`.
 
-        `finished()` comes before `cancelled()`: what is to be kept is kept.
+        Returns its seconds. `finished()` comes before `cancelled()`: what is to be kept is kept.
         """
         ...
