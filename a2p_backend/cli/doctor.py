@@ -63,7 +63,10 @@ def _versions() -> Iterator[Finding]:
     yield Finding("libraries", ", ".join(installed))
     if missing:
         yield Finding(
-            "libraries", f"missing {', '.join(missing)}", "install a2p anew, `pip install a2p`", True
+            "libraries",
+            f"missing {', '.join(missing)}",
+            "install the backend anew: Install Backend in Blender, or `make setup`",
+            True,
         )
 
 
@@ -139,7 +142,10 @@ def _default_actor() -> Iterator[Finding]:
         yield Finding("default actor", f"{', '.join(manifest.networks)} in {folder}")
     except (ImportError, A2PError) as error:
         yield Finding(
-            "default actor", str(error).rstrip("."), "install a2p anew, or train it with `a2p train`", True
+            "default actor",
+            str(error).rstrip("."),
+            "install the backend anew, or train it with `a2p train`",
+            True,
         )
 
 
