@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,6 +159,7 @@ def test_doctor_says_something_of_every_part() -> None:
     assert result.exit_code in (0, 1)
     for subject in ("libraries", "networks", "OpenGL", "PyTorch3D", "espeak-ng", "default actor", "loopback"):
         assert subject in result.stderr
+    assert re.search(r"^(ok|warn) +microphone", result.stderr, re.MULTILINE)
     assert "not running" in result.stderr
 
 
