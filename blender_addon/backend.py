@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from a2p_backend import __version__
 from a2p_backend.wire.client import ActorInfo, BackendInfo, BackendLostError, Client
 from a2p_backend.wire.endpoint import Endpoint, EndpointError, NoBackendError
 from a2p_backend.wire.progress import Progress
@@ -69,6 +70,15 @@ def state() -> State:
 def started_here() -> bool:
     """Whether the backend, if any, is a process of this add-on."""
     return _process is not None
+
+
+def mismatch() -> str:
+    """What is to be done where backend and add-on are of different releases, else an empty string."""
+    if _known is None or _known.info.version == __version__:
+        return ""
+    return (
+        f"The backend is a2p {_known.info.version}, the add-on {__version__}: press Install Backend"
+    )
 
 
 def actor_names() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import backend, preferences
-from .layout import Sidebar
+from .layout import Sidebar, sentence
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
@@ -17,6 +17,8 @@ class A2P_PT_backend(Sidebar, bpy.types.Panel):
         layout, state = self.layout, backend.state()
         text, icon = _described(state)
         layout.label(text=text, icon=icon)
+        if backend.mismatch():
+            sentence(context, layout, backend.mismatch(), "ERROR")
         if state is backend.State.STOPPED and not preferences.backend_program():
             layout.operator("a2p.install_backend", icon="IMPORT")
             layout.operator("a2p.connect")

@@ -9,6 +9,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import blender_addon  # noqa: E402
+from a2p_backend import __version__  # noqa: E402
 from a2p_backend.wire.endpoint import read_endpoint  # noqa: E402
 from blender_addon import backend  # noqa: E402
 
@@ -48,6 +49,9 @@ def test_start_waits_until_it_answers_and_stop_ends_it(
     monkeypatch.setattr("blender_addon.preferences.backend_program", lambda: started)
     assert bpy.ops.a2p.start_backend() == {"FINISHED"}
     assert backend.actor_names() == ["default"]
+    assert backend.mismatch().startswith(f"The backend is a2p 1.2.3, the add-on {__version__}")
+    monkeypatch.setattr(backend, "__version__", "1.2.3")
+    assert not backend.mismatch()
     process = read_endpoint(endpoint)
 
     blender_addon.unregister()
