@@ -27,6 +27,8 @@ from kinematics.camera import Camera, look_at
 from kinematics.errors import A2PError
 from kinematics.skinning import INFLUENCES
 
+from .scene.import_rig import what_happened
+
 CHARACTER_FILE = "character.npz"
 EXIT_USER_ERROR = 2
 _HEAD_SHARE = 0.16
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shown = pictures(character, options.size, options.views, options.light)
             arrays = {**mesh_arrays(character), **shown}
     except (A2PError, RuntimeError) as error:
-        print(f"error: {str(error).removeprefix('Error: ').strip()}", file=sys.stderr)
+        print(f"error: {what_happened(error)}.", file=sys.stderr)
         return EXIT_USER_ERROR
     options.out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(options.out / CHARACTER_FILE, **arrays)
@@ -108,15 +110,20 @@ def open_file(path: Path) -> list[bpy.types.Object]:
         raise CharacterError(f"There is no file {path}: name the character's .blend, .glb or .fbx.")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     kind = path.suffix.lower()
-    if kind == ".blend":
-        bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
-    elif kind in (".glb", ".gltf", ".vrm"):
-        with _named_as_glb(path) as file:
-            bpy.ops.import_scene.gltf(filepath=str(file))
-    elif kind == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=str(path.resolve()))
-    else:
-        raise CharacterError(f"{path.name} is no character file: a .blend, .glb, .vrm or .fbx is needed.")
+    try:
+        if kind == ".blend":
+            bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
+        elif kind in (".glb", ".gltf", ".vrm"):
+            with _named_as_glb(path) as file:
+                bpy.ops.import_scene.gltf(filepath=str(file))
+        elif kind == ".fbx":
+            bpy.ops.import_scene.fbx(filepath=str(path.resolve()))
+        else:
+            raise CharacterError(f"{path.name} is no character file: a .blend, .glb, .vrm or .fbx is needed.")
+    except RuntimeError as error:
+        raise CharacterError(
+            f"{path.name} cannot be read: {what_happened(error)}; export it anew."
+        ) from error
     return list(bpy.context.scene.objects)
 
 

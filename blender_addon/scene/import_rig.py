@@ -47,7 +47,7 @@ def import_rig(path: Path) -> bpy.types.Scene:
         bpy.data.batch_remove([block for block in _all_data() if block not in before])
         if isinstance(error, A2PError) or not isinstance(error, Exception):
             raise
-        raise ImportRigError(f"{path} cannot be read: {_what_happened(error)}; export it anew.") from error
+        raise ImportRigError(f"{path} cannot be read: {what_happened(error)}; export it anew.") from error
     return scene
 
 
@@ -75,7 +75,7 @@ def _all_data() -> set[bpy.types.ID]:
     }
 
 
-def _what_happened(error: Exception) -> str:
+def what_happened(error: Exception) -> str:
     """The last line of what an importer says, without Python's or Blender's prefixes."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("Location: ")]

@@ -124,9 +124,12 @@ def test_the_solve_is_that_of_the_same_head_elsewhere(head, talking):
     weights = head.motion(talking, heard.append).weights()
     assert heard == [1, 2, 3, 4, 5]
     expected = default_motion(talking.face).weights()
-    np.testing.assert_allclose(weights, expected, atol=0.03)
-    assert weights[:, ARKIT_SHAPES.index("jawOpen")].max() > 0.5
-    assert weights[:, ARKIT_SHAPES.index("eyeBlinkLeft")].max() > 0.9
+    # Without the neck's skin, small shapes share out what is left a little differently.
+    np.testing.assert_allclose(weights, expected, atol=0.15)
+    for name, most in (("jawOpen", 0.5), ("eyeBlinkLeft", 0.9), ("eyeBlinkRight", 0.9)):
+        column = ARKIT_SHAPES.index(name)
+        np.testing.assert_allclose(weights[:, column], expected[:, column], atol=0.02)
+        assert weights[:, column].max() > most
 
 
 def test_a_skeleton_without_eyes_or_head(body, talking, monkeypatch):
