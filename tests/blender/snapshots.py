@@ -30,6 +30,7 @@ _KINDS = (
     "texts",
 )
 _OF_THE_SESSION = {
+    "bindcode",
     "depsgraph",
     "id_type",
     "is_evaluated",

@@ -122,7 +122,7 @@ def on_layers(clip: Path) -> Work:
         "key a tweak": lambda: pose_by_hand("b_head", 12),
         "push the tweak down": lambda: click("push_down"),
         "bake down": lambda: click("bake_down"),
-        "simplify": lambda: click("simplify", armature=RIG, rotation_error=30, hand_error=900),
+        "simplify": lambda: click("simplify", armature=RIG, rotation_error=30, hand_error=900, value_error=1),
         "smooth": lambda: click("smooth", armature=RIG),
     }
 
