@@ -67,7 +67,7 @@ class A2P_OT_install_backend(bpy.types.Operator):
         column = self.layout.column(align=True)
         column.label(text="Downloads up to 3 GB, most of it PyTorch, which takes up to 5 GB here:")
         column.label(text=str(preferences.environment_folder()), icon="FILE_FOLDER")
-        column.label(text="What is there is made anew. Blender stays usable meanwhile.")
+        column.label(text="What is there stays until the new one works. Blender can be used meanwhile.")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):

@@ -1,4 +1,7 @@
-"""The backend's own environment, made from inside Blender."""
+"""The backend's own environment, made from inside Blender.
+
+One that is there already is set aside, and comes back to its place unless the new one works.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from a2p_backend.wire.progress import Cancelled, Progress
+from a2p_backend.wire.progress import Progress
 from kinematics.errors import A2PError
 
 from .. import backend, jobs
@@ -22,6 +25,7 @@ from .watching import watched
 
 LONGEST_STEP = 3 * 3600.0
 """Seconds that the download may take."""
+_LONGEST_TRIAL = 600.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,20 @@ class Order:
     @property
     def downloads(self) -> Path:
         """Where pip keeps what it fetched, so that a second attempt goes on; gone after a successful one."""
-        return self.folder.with_name(f"{self.folder.name}-downloads")
+        return self._beside("downloads")
+
+    @property
+    def before(self) -> Path:
+        """Where the environment waits that was there before."""
+        return self._beside("before")
+
+    @property
+    def unfinished(self) -> Path:
+        """Where a new one goes that came to nothing, until it is removed."""
+        return self._beside("unfinished")
+
+    def _beside(self, what: str) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-{what}")
 
 
 def log_of(folder: Path) -> Path:
@@ -60,36 +77,44 @@ def log_of(folder: Path) -> Path:
 
 def installing(order: Order) -> jobs.Steps:
     """Make the environment and install the backend into it: a job. On an error or Cancel the log stays."""
-    log = order.log
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
+        order.log.parent.mkdir(parents=True, exist_ok=True)
+        with order.log.open("wb") as file:
+            yield Progress("looking for a Python", 0, 1)
+            python = yield from pythons.finding(order.python)
+            build = torch_builds.build_for((yield from torch_builds.finding_card()))
+            _require_room(order.folder.parent, build)
+            if backend.started_here():
+                backend.stop()  # Windows does not let go of a program that runs
+            yield from _set_aside(order)
             try:
-                yield from _installing(order, file)
-            except (A2PError, Cancelled):
-                yield from _removing(order.folder)
+                yield from _installing(order, python, build, file)
+            except BaseException as error:
+                _put_back(order)
+                if not isinstance(error, GeneratorExit):  # Blender ends: the next attempt removes it
+                    yield from _removing(order.unfinished)
                 raise
     except OSError as error:
-        raise A2PError(f"Cannot write {log}: {error.strerror or error}.") from error
-    yield from _removing(order.downloads)
+        raise A2PError(
+            f"Cannot make {order.folder} or its log beside it ({error.strerror or error}): stop what uses it, "
+            "or name another folder as the environment in the preferences."
+        ) from error
+    for folder in (order.before, order.downloads):
+        yield from _removing(folder)
     return jobs.Done(None, "The backend is installed: press Start.")
 
 
-def _installing(order: Order, file: IO[bytes]) -> Generator[Progress | None, None, None]:
-    yield Progress("looking for a Python", 0, 1)
-    python = yield from pythons.finding(order.python)
-    build = torch_builds.build_for((yield from torch_builds.finding_card()))
-    _require_room(order.folder.parent, build)
+def _installing(
+    order: Order, python: Python, build: TorchBuild, file: IO[bytes]
+) -> Generator[Progress | None, None, None]:
     pip_log.note(file, f"Python {'.'.join(map(str, python.version))}, {python.program}; PyTorch {build.name}")
-    if backend.started_here():
-        backend.stop()  # Windows does not let go of a program that runs
     yield from _environment(order, python, file)
     yield from _torch(order, python, build, file)
     yield from _packages(order, python, (order.package or order.bundle.requirement,), (), file)
     if not order.program.is_file():
         raise A2PError(f"{order.package} was installed but brings no `a2p`: see {order.log}.")
     yield Progress("trying the backend", 0, 1)
-    if (yield from watched((str(order.program), "doctor"), file, LONGEST_STEP)) != 0:
+    if (yield from watched((str(order.program), "doctor"), file, _LONGEST_TRIAL)) != 0:
         raise A2PError(f"The backend was installed but does not work here: see {order.log}.")
 
 
@@ -138,6 +163,23 @@ def _packages(
         raise A2PError(f"Installing failed, {pip_log.reason(order.log)}: see {order.log}.")
 
 
+def _set_aside(order: Order) -> Generator[Progress | None, None, None]:
+    """Free the environment's place; also after an attempt that Blender did not live to end."""
+    yield from _removing(order.unfinished)
+    if order.before.exists():
+        yield from _removing(order.before if order.program.is_file() else order.folder)
+    if order.folder.exists():
+        order.folder.rename(order.before)
+
+
+def _put_back(order: Order) -> None:
+    """Take no time: rename only."""
+    if order.folder.exists():
+        order.folder.rename(order.unfinished)
+    if order.before.exists():
+        order.before.rename(order.folder)
+
+
 def _require_room(folder: Path, build: TorchBuild) -> None:
     free = shutil.disk_usage(folder).free
     if free < build.room:
@@ -148,7 +190,7 @@ def _require_room(folder: Path, build: TorchBuild) -> None:
 
 
 def _removing(folder: Path) -> Generator[Progress | None, None, None]:
-    """Steps that remove a folder of gigabytes in a thread."""
+    """Steps that remove a folder of gigabytes, if it is there, in a thread."""
     thread = threading.Thread(target=shutil.rmtree, args=(folder, True), name="a2p tidying", daemon=True)
     thread.start()
     while thread.is_alive():

@@ -98,6 +98,46 @@ def test_what_failed_leaves_a_reason_and_nothing_else(order: Order, package: str
 
 
 @needs_scripts
+@pytest.mark.parametrize("ending", ["fails", "is cancelled", "Blender quits", "succeeds"])
+def test_an_environment_that_works_is_kept_until_the_next_one_does(order: Order, ending: str) -> None:
+    jobs.start("Installing", installing(order))
+    (order.folder / "the old one").touch()
+
+    if ending == "fails":
+        with pytest.raises(A2PError):
+            jobs.start("Installing", installing(with_package(order, "broken")))
+    elif ending == "succeeds":
+        jobs.start("Installing", installing(order))
+    else:
+        steps = installing(with_package(order, "slow"))
+        assert any(news is not None and news.stage == "torch, 500 MB" for news in steps)
+        assert not order.program.exists()
+        if ending == "Blender quits":
+            steps.close()
+            assert order.unfinished.is_dir()
+        else:
+            with pytest.raises(Cancelled):
+                _drain(steps)
+
+    assert order.program.is_file()
+    assert (order.folder / "the old one").exists() is (ending != "succeeds")
+    left = {path.name for path in order.folder.parent.iterdir()} - {"stand-in"}
+    assert left - {order.unfinished.name} == {order.folder.name, order.log.name}
+    assert order.unfinished.exists() is (ending == "Blender quits")
+
+
+@needs_scripts
+def test_after_a_crash_the_next_attempt_finds_its_way(order: Order) -> None:
+    order.before.mkdir()
+    (order.before / "the old one").touch()
+    order.folder.mkdir()  # half-made
+    with pytest.raises(A2PError):
+        jobs.start("Installing", installing(with_package(order, "missing")))
+    assert (order.folder / "the old one").exists()
+    assert not order.before.exists()
+
+
+@needs_scripts
 def test_a_full_disk_is_told_before_anything_is_fetched(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
