@@ -96,8 +96,8 @@ def installing(order: Order) -> jobs.Steps:
                 raise
     except OSError as error:
         raise A2PError(
-            f"Cannot make {order.folder} or its log beside it ({error.strerror or error}): stop what uses it, "
-            "or name another folder as the environment in the preferences."
+            f"Cannot make {order.folder} or its log beside it ({error.strerror or error}): stop what uses "
+            "it, or name another folder as the environment in the preferences."
         ) from error
     for folder in (order.before, order.downloads):
         yield from _removing(folder)
