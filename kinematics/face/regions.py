@@ -10,6 +10,11 @@ from kinematics.arrays import FloatArray, IntArray
 from kinematics.face.landmarks import FaceLandmarks
 from kinematics.face.turns import ramp
 
+_TOLD_BY_NORMAL = 0.4
+"""How much higher than it is a point of skin counts that looks straight down."""
+_PARTING = 0.45
+"""Half the width to which lips are thought apart in their middle."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceSkin:
@@ -45,15 +50,18 @@ class FaceSkin:
     def below_lips(self) -> FloatArray:
         """How far each point belongs to what hangs on the jaw: sharp between the lips, gradual in the cheeks.
 
-        Closed lips touch: there the skin's direction tells them apart, for the upper one looks down.
+        Closed lips touch: there the skin's direction tells them apart, for the upper one looks down; then
+        they are taken to be as far apart as they are once the mouth is a little open.
         """
         x, y = self.from_mouth.T
         beside = np.abs(x)
-        blur = 0.08 + 0.22 * np.minimum(beside / self.marks.half_mouth, 1.0) ** 2
-        reach = blur + 3.0 * ramp(beside, 1.0, 4.5) + 1.2 * ramp(-self.points[:, 2], 4.05, 6.55)
-        near = np.exp(-((y / 0.9) ** 2)) * ramp(-beside, -self.marks.half_mouth - 0.4, -self.marks.half_mouth)
-        side = y - 0.4 * self.normals[:, 1] * near
-        return ramp(-side / reach, -1.0, 1.0)
+        within = np.clip(1.0 - (x / self.marks.half_mouth) ** 2, 0.0, 1.0)
+        side = (
+            2.0 * ramp(y - _TOLD_BY_NORMAL * self.normals[:, 1] * np.exp(-((y / 0.9) ** 2)), -0.1, 0.1) - 1.0
+        )
+        parted = y + side * _PARTING * within * (1.0 - ramp(np.abs(y), 0.5, 2.2))
+        reach = 0.30 + 3.0 * ramp(beside, 1.0, 4.5) + 1.2 * ramp(-self.points[:, 2], 4.05, 6.55)
+        return ramp(-parted / reach, -1.0, 1.0)
 
     @property
     def on_jaw(self) -> FloatArray:

@@ -11,7 +11,7 @@ from a2p_backend.actors.registry import packaged_actors
 from a2p_backend.avatar.trained.decoder import load_decoder
 from a2p_backend.training.head_geometry import write_head
 from kinematics.errors import A2PError
-from kinematics.face_mesh import load_default_face_mesh, read_face_mesh
+from kinematics.face_mesh import read_face_mesh
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +19,21 @@ def decoder():
     return load_decoder(packaged_actors() / "default" / "avatar")
 
 
-def test_the_head_that_comes_with_the_package_is_the_default_avatars(decoder, tmp_path):
+def test_the_head_and_its_neck_are_cut_out_with_their_skin(decoder, tmp_path):
     write_head(decoder, tmp_path / "head.npz")
-    written, packaged = read_face_mesh(tmp_path / "head.npz"), load_default_face_mesh()
-    for name in ("vertices", "faces", "moves", "weights"):
-        np.testing.assert_array_equal(getattr(written, name), getattr(packaged, name))
-    assert written.joints == packaged.joints
-    np.testing.assert_allclose(written.weights.sum(axis=1), 1.0, atol=1e-5)
+    head = read_face_mesh(tmp_path / "head.npz")
+    assert head.names == decoder.expressions
+    assert {"b_neck0", "b_head", "b_l_eye", "b_r_eye"} <= set(head.joints)
+    np.testing.assert_allclose(head.weights.sum(axis=1), 1.0, atol=1e-5)
+    # Where the avatar has its highest vertex, metres in Blender's axes, the head has it, too.
+    top = decoder.vertices[decoder.vertices[:, 2].argmax()]
+    np.testing.assert_allclose(
+        head.vertices[head.vertices[:, 1].argmax()], 100 * top[[0, 2, 1]] * (1, 1, -1), atol=1e-3
+    )
+    carried = head.weights @ np.array(
+        ["neck" in name or "head" in name or "eye" in name for name in head.joints]
+    )
+    assert carried.min() > 0.5
 
 
 def test_an_avatar_without_a_head(decoder, tmp_path):
