@@ -12,7 +12,7 @@ from ..scene import takes
 from .layout import Sidebar, hint, room
 
 _ROOMY = 240
-"""Width from which on the list shows lengths, too; see `room`."""
+"""Width from which on there is room for more than names; see `room`."""
 
 
 class A2P_UL_takes(bpy.types.UIList):
@@ -33,10 +33,10 @@ class A2P_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         row.prop(item, "name", text="", emboss=False)
-        columns = [(str(takes.header(item).get("seed", "")), 2.4)]
-        if room(context) >= _ROOMY:
-            columns.append((f"{takes.frame_count(item) / FPS:.1f} s", 2.1))
-        for text, width in columns:
+        if room(context) < _ROOMY:
+            return
+        seed, length = str(takes.header(item).get("seed", "")), f"{takes.frame_count(item) / FPS:.1f} s"
+        for text, width in ((seed, 2.4), (length, 2.1)):
             cell = row.row()
             cell.ui_units_x = width
             cell.alignment = "RIGHT"
