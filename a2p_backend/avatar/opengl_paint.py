@@ -85,14 +85,16 @@ void main() {{
     vec3 toward = normalize(camera_centre - position);
     vec3 n = normalize(normal);
     float facing = dot(n, toward);
-    n = facing < 0.0 ? -n : n;
+    // At outlines the smooth normal of a face that is seen may look away: no further than to the side.
+    n = normalize(n - min(facing, 0.0) * toward);
+    facing = max(facing, 0.0);
     vec3 light = mix(ground, sky, 0.5 + 0.5 * n.z);
     vec3 incidence = vec3(0.0);
     for (int i = 0; i < 3; ++i) {{
         incidence = max((dot(n, lamps[i]) + softness) / (1.0 + softness), 0.0);
         light += incidence * lamp_colours[i];
     }}
-    vec3 edge = pow(1.0 - abs(facing), 4.0) * incidence;
+    vec3 edge = pow(1.0 - facing, 4.0) * incidence;
     float gleam = max(dot(n, normalize(toward + lamps[0])), 0.0);
     float behind = depth - texture(surroundings, gl_FragCoord.xy / picture_size).r;
     float unshaded = 1.0 - {SHADE} * clamp(behind / {SHADE_DEPTH}, 0.0, 1.0);

@@ -116,7 +116,9 @@ def _light(
         return torch.as_tensor(values, dtype=torch.float32, device=normal.device)
 
     facing = (normal * toward).sum(dim=1, keepdim=True)
-    normal = torch.where(facing < 0, -normal, normal)
+    # At outlines the smooth normal of a face that is seen may look away: no further than to the side.
+    normal = normalize(normal - facing.clamp(max=0.0) * toward, dim=1)
+    facing = facing.clamp(min=0.0)
     directions, colours = constant(lamps), constant([colour for _, colour in LAMPS])
     softness = constant(SOFTNESS)
     incidence = ((normal @ directions.T)[..., None] + softness) / (1.0 + softness)
@@ -124,7 +126,7 @@ def _light(
     upward = 0.5 + 0.5 * normal[:, 2:3]
     ambient = constant(GROUND) + (constant(SKY) - constant(GROUND)) * upward
     gleam = (normal * normalize(toward + directions[0], dim=1)).sum(dim=1, keepdim=True).clamp(min=0.0)
-    edge = (1.0 - facing.abs()) ** 4 * incidence[:, 2]
+    edge = (1.0 - facing) ** 4 * incidence[:, 2]
     diffuse = material[:, :3] / torch.pi * ((incidence * colours).sum(dim=1) + ambient)
     gloss = material[:, 3:]
     exponent = SHININESS[0] * (SHININESS[1] / SHININESS[0]) ** gloss

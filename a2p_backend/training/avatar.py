@@ -27,7 +27,7 @@ from a2p_backend.avatar.trained.decoder import Decoder
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar_network import AvatarTrainable, Displacements, psnr
 from a2p_backend.training.avatar_texture import Seen, Skin, fit_texture, look
-from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, posed, show, views_of
+from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, kept, key_of, posed, show, views_of
 from a2p_backend.training.loop import LoopConfig
 from a2p_backend.training.loop import fit as fit_network
 from a2p_backend.training.workshop import WORKSPACE
@@ -36,6 +36,8 @@ from kinematics.body import Body
 _FPS = 30.0
 _ROOT = 6
 """The first pose parameters place the figure in the room."""
+_FINENESS = 2
+"""Places along a pixel's side that a picture under the dome is taken as the mean of."""
 _HELD_OUT = 6
 """One in so many pictures and poses is kept from the training, to measure by."""
 
@@ -56,13 +58,13 @@ class AvatarConfig:
     views: int = 12
     texture_steps: int = 150
     pixels: int = 65_536
-    rate: float = 0.02
+    rate: float = 0.005
     poses: int = 240
     channels: tuple[int, ...] = NetworkConfig.channels
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            steps=900, learning_rate=4e-3, warm_up=30, average_decay=0.99, log_every=50, validate_every=300,
-            save_every=150,
+            steps=600, learning_rate=4e-3, warm_up=30, average_decay=0.99, gradient_norm=10.0, log_every=20,
+            validate_every=200, save_every=100,
         )
     )  # fmt: skip
 
@@ -103,19 +105,27 @@ def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnSt
     """
     if not character.is_file():
         raise AvatarTrainingError(f"There is no file {character}: name the character's .blend, .glb or .fbx.")
-    workspace = out / WORKSPACE / "avatar"
-    plain = show(character, "flat", config.picture, config.views, workspace, on_step)
+    size, lit_size, views, seed = config.picture, config.lit_picture, config.views, config.loop.seed
+    workspace = out / WORKSPACE / f"avatar-{key_of(character)}"
+    plain = kept(
+        workspace / f"flat-{size}-{views}.npz", lambda: show(character, "flat", size, views, on_step)
+    )
     source = out if (out / MANIFEST_NAME).exists() else find_actor("default")
     manifest = ActorManifest.read(source)
     body = load_actor_body(source, manifest)
     statistics = Statistics.load(source / manifest.statistics)
-    pose = random_poses(statistics, config.poses, config.loop.seed)
+    pose = random_poses(statistics, config.poses, seed)
     rig = rigged(plain)
-    codes = random_codes(config.poses, len(rig.expressions), config.loop.seed)
+    codes = random_codes(config.poses, len(rig.expressions), seed)
     # Before the long part: whether motion can be carried over to this rig at all.
     channels = carrier_for(rig, body, pose, _FPS).bone_channels
-    under_dome = show(character, "dome", config.lit_picture, config.views, workspace, on_step)
-    targets = posed(character, *channels, codes, on_step)
+    under_dome = kept(
+        workspace / f"dome-{lit_size}-{views}.npz", lambda: show(character, "dome", lit_size, views, on_step)
+    )
+    targets = kept(
+        workspace / f"poses-{config.poses}-{seed}.npz",
+        lambda: {"posed": posed(character, *channels, codes, on_step)},
+    )["posed"]
     with choose_rasteriser("auto") as rasteriser:
         decoder, report = fit(
             plain, under_dome, Poses(body, pose, codes, targets), config, rasteriser, workspace, on_step
@@ -210,14 +220,20 @@ def fit(
     skin = Skin(
         rig.vertices, rig.source[rig.faces], rig.uvs[rig.faces], plain["shape_moves"].astype(np.float32)
     )
-    seen = look(views_of(plain), skin, rasteriser, on_step)
     loop = config.loop
-    texture, coverage = fit_texture(
-        seen, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, on_step
-    )
+
+    def fit_plain() -> dict[str, np.ndarray]:
+        seen = look(views_of(plain), skin, rasteriser, on_step)
+        fitted, seen_share = fit_texture(
+            seen, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, on_step
+        )
+        return {"texture": fitted.numpy(), "coverage": np.array(seen_share)}
+
+    found = kept(workspace / f"texture-{config.texture}-{config.texture_steps}-{loop.seed}.npz", fit_plain)
+    texture, coverage = torch.from_numpy(found["texture"]), float(found["coverage"])
     decoder = replace(rig, texture=(255.0 * texture.permute(1, 2, 0)).round().to(torch.uint8).numpy())
     lit = views_of(under_dome)
-    training, held_out = _apart(look(lit, skin, rasteriser, on_step))
+    training, held_out = _apart(look(lit, skin, rasteriser, on_step, _FINENESS))
     residuals = np.zeros((0, len(rig.vertices), 3)) if poses is None else residuals_of(rig, poses)
     learnt, unseen = _displacements(residuals, poses)
     trainable = AvatarTrainable(texture, training, held_out, learnt, len(rig.expressions), config.channels)

@@ -23,9 +23,11 @@ MOST_FIELDS = 12
 _LEAST_MOVE = 2e-4
 """Metres, root mean square over the poses, from which on a vertex counts as moved."""
 _MILLIMETRES = 1e3
-_PICTURES, _PIXELS, _POSES = 4, 12_000, 48
+_PICTURES, _PIXELS, _POSES = 3, 6_000, 64
 """In a batch; pixels of each picture."""
-_GEOMETRY_WEIGHT = 0.02
+_GEOMETRY_WEIGHT = 0.002
+_UNSEEN_WEIGHT = 1e-3
+"""Where no picture shows the skin, light is to leave it as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,8 @@ class AvatarTrainable(Trainable):
             some = torch.from_numpy(rng.integers(len(learnt.shares), size=_POSES))
             error = self.network.shares(learnt.codes[some], learnt.pose[some]) - learnt.shares[some]
             position = error.square().sum(dim=1).mean()
-        total = reconstruction + _GEOMETRY_WEIGHT * position
+        unlit = (light - 1.0).square().mean()
+        total = reconstruction + _GEOMETRY_WEIGHT * position + _UNSEEN_WEIGHT * unlit
         return {"total": total, "reconstruction": reconstruction, "position": position}
 
     @torch.no_grad()
@@ -114,10 +117,14 @@ class AvatarTrainable(Trainable):
         return {"validation": psnr(self._texture, network, self._held_out)}
 
 
-def lit(texture: Tensor, factors: Tensor, uv: Tensor) -> Tensor:
-    """(N, 3) sRGB at places (N, 2) of a linear texture (3, H, W) under light (3, S, S)."""
-    light = (sample(texture, uv) * sample(factors, uv)).clamp(1e-5, 1.0)
-    return srgb_from_linear(light)
+def lit(texture: Tensor, factors: Tensor | None, uv: Tensor) -> Tensor:
+    """(N, 3) sRGB of pixels that look at places (N, S, 2) of a linear texture (3, H, W), under light (3, S,
+    S).
+    """
+    colours = sample(texture, uv)
+    if factors is not None:
+        colours = colours * sample(factors, uv)
+    return srgb_from_linear(colours.mean(dim=1).clamp(1e-5, 1.0))
 
 
 @torch.no_grad()
@@ -126,11 +133,8 @@ def psnr(texture: Tensor, network: AvatarNetwork | None, pictures: Sequence[Seen
     error, count = 0.0, 0
     for seen in pictures:
         squarely = torch.nonzero(seen.weight >= seen.weight.median())[:, 0]
-        uv = seen.uv[squarely]
-        if network is None:
-            colour = srgb_from_linear(sample(texture, uv))
-        else:
-            colour = lit(texture, network.light(seen.codes[None])[0], uv)
+        factors = None if network is None else network.light(seen.codes[None])[0]
+        colour = lit(texture, factors, seen.uv[squarely])
         error += float((colour - seen.colour[squarely]).square().sum())
-        count += 3 * len(uv)
+        count += colour.numel()
     return float(-10.0 * np.log10(max(error / max(count, 1), 1e-10)))

@@ -50,25 +50,30 @@ class Seen:
     codes: Tensor
 
 
-def look(views: Sequence[View], skin: Skin, rasteriser: Rasteriser, on_step: OnStep) -> list[Seen]:
-    """What each picture shows of the skin. AvatarTrainingError where none shows any of it."""
+def look(
+    views: Sequence[View], skin: Skin, rasteriser: Rasteriser, on_step: OnStep, fineness: int = 1
+) -> list[Seen]:
+    """What each picture shows of the skin. AvatarTrainingError where none shows any of it.
+
+    fineness: places along each side of a pixel that are looked at: one for pictures of pixels' middles, more
+    for pictures that are means over their pixels.
+    """
     faces, uvs = torch.from_numpy(skin.faces.astype(np.int64)), torch.from_numpy(skin.uvs)
     found = []
     for index, view in enumerate(views):
         points = torch.from_numpy(skin.shaped(view.codes))
-        fragments = rasteriser.rasterise(
-            points.to(rasteriser.device), faces.to(rasteriser.device), view.camera
-        )
-        face = fragments.face_index.cpu().ravel().long()
+        camera = view.camera.enlarged(fineness)
+        fragments = rasteriser.rasterise(points.to(rasteriser.device), faces.to(rasteriser.device), camera)
+        face = _by_pixel(fragments.face_index.cpu()[..., None], fineness)[..., 0].long()
         picture = torch.from_numpy(view.pixels.reshape(-1, 4)).float() / 255.0
-        keep = torch.nonzero((face >= 0) & (picture[:, 3] > _LEAST_ALPHA))[:, 0]
-        face, shares = face[keep], fragments.barycentrics.cpu().reshape(-1, 3)[keep]
-        a, b, c = points[faces[face]].unbind(dim=1)
+        keep = torch.nonzero((face >= 0).all(dim=1) & (picture[:, 3] > _LEAST_ALPHA))[:, 0]
+        face, shares = face[keep], _by_pixel(fragments.barycentrics.cpu(), fineness)[keep]
+        a, b, c = points[faces[face[:, 0]]].unbind(dim=1)
         normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=1)
         toward = torch.as_tensor(view.camera.centre, dtype=torch.float32) - a
         distance = torch.linalg.norm(toward, dim=1)
         facing = ((normal * toward).sum(dim=1) / distance).abs()
-        uv = torch.einsum("nk,nkc->nc", shares, uvs[face])
+        uv = torch.einsum("nsk,nskc->nsc", shares, uvs[face])
         codes = torch.from_numpy(view.codes.astype(np.float32))
         found.append(Seen(uv, picture[keep, :3], facing**2 / distance**2, codes))
         on_step("looking", index + 1, len(views))
@@ -78,10 +83,18 @@ def look(views: Sequence[View], skin: Skin, rasteriser: Rasteriser, on_step: OnS
     return [Seen(seen.uv, seen.colour, seen.weight / most, seen.codes) for seen in found]
 
 
+def _by_pixel(values: Tensor, fineness: int) -> Tensor:
+    """(pixels, fineness**2, C) of values (fineness H, fineness W, C)."""
+    height, width, channels = values.shape
+    parted = values.reshape(height // fineness, fineness, width // fineness, fineness, channels)
+    return parted.permute(0, 2, 1, 3, 4).reshape(-1, fineness**2, channels)
+
+
 def sample(texture: Tensor, uv: Tensor) -> Tensor:
-    """(N, C) of a texture (C, H, W) at places (N, 2), u right and v down, 0 and 1 its edges."""
-    grid = (2.0 * uv - 1.0)[None, None]
-    return grid_sample(texture[None], grid, padding_mode="border", align_corners=False)[0, :, 0].T
+    """(N, S, C) of a texture (C, H, W) at places (N, S, 2), u right and v down, 0 and 1 its edges."""
+    grid = (2.0 * uv - 1.0)[None]
+    samples = grid_sample(texture[None], grid, padding_mode="border", align_corners=False)
+    return samples[0].permute(1, 2, 0)
 
 
 def fit_texture(
@@ -90,7 +103,7 @@ def fit_texture(
     """(3, size, size) sRGB 0 to 1, and the share of its texels that some picture showed."""
     uv, colour = torch.cat([each.uv for each in seen]), torch.cat([each.colour for each in seen])
     weight = torch.cat([each.weight for each in seen])
-    mean, known = _mean_texture(uv, colour, weight, size)
+    mean, known = _mean_texture(uv.mean(dim=1), colour, weight, size)
     texture = _spread(mean, known).permute(2, 0, 1).clone().requires_grad_()
     optimiser = torch.optim.Adam([texture], lr=rate, betas=(0.9, 0.99))
     generator = torch.Generator().manual_seed(seed)
@@ -99,7 +112,7 @@ def fit_texture(
         for group in optimiser.param_groups:
             group["lr"] = rate * (1.0 - step / steps)
         some = torch.randint(len(uv), (min(pixels, len(uv)),), generator=generator)
-        loss = (weight[some, None] * (sample(texture, uv[some]) - colour[some]).abs()).mean()
+        loss = (weight[some, None] * (sample(texture, uv[some]).mean(dim=1) - colour[some]).abs()).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

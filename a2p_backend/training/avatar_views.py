@@ -40,20 +40,29 @@ class View:
     pixels: np.ndarray
 
 
-def show(
-    character: Path, light: Light, size: int, views: int, keep: Path | None, on_step: OnStep
-) -> dict[str, np.ndarray]:
-    """The arrays of `blender_addon.character`: meshes and pictures. Kept in a file, and read from there
-    later.
+def key_of(character: Path) -> str:
+    """Of a character's file as it is now, for what is kept of it."""
+    status = character.stat()
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays in a file, or else those that are made, which the file then holds."""
+    if path.is_file():
+        return _read(path)
+    arrays = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
+    return arrays
+
+
+def show(character: Path, light: Light, size: int, views: int, on_step: OnStep) -> dict[str, np.ndarray]:
+    """The arrays of `blender_addon.character`: meshes and pictures.
 
     Raises AvatarTrainingError with what Blender says of the character.
     """
-    arguments = ["--light", light, "--size", str(size), "--views", str(views)]
-    name = f"{light}-{size}-{views}-{character.stat().st_mtime_ns:x}-{character.stat().st_size}.npz"
-    kept = None if keep is None else keep / name
-    if kept is not None and kept.is_file():
-        return _read(kept)
-    return _run(character, arguments, kept, on_step)
+    return _run(character, ["--light", light, "--size", str(size), "--views", str(views)], on_step)
 
 
 def views_of(arrays: dict[str, np.ndarray]) -> list[View]:
@@ -73,12 +82,10 @@ def posed(
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
         asked = Path(folder) / "poses.npz"
         np.savez(asked, rotation=rotation, location=location, codes=codes)
-        return _run(character, ["--poses", str(asked)], None, on_step)["posed"]
+        return _run(character, ["--poses", str(asked)], on_step)["posed"]
 
 
-def _run(
-    character: Path, arguments: Sequence[str], keep: Path | None, on_step: OnStep
-) -> dict[str, np.ndarray]:
+def _run(character: Path, arguments: Sequence[str], on_step: OnStep) -> dict[str, np.ndarray]:
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
         command = [
             sys.executable,
@@ -107,10 +114,6 @@ def _run(
         path = Path(folder) / "character.npz"
         if path.stat().st_size > _LARGEST_BYTES:
             raise AvatarTrainingError(f"The views of {character.name} are too large: fewer --views will do.")
-        if keep is not None:
-            keep.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(keep) as file:
-                file.write(path.read_bytes())
         return _read(path)
 
 

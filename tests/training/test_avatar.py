@@ -42,11 +42,11 @@ def views(alpha=255, dimmed=(0.0,)):
     vertices = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], np.float32)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     uv = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], np.float32)
-    camera = look_at((0, -10, 0), (0, 0, 0), 64, 64, 180.0)
-    pixels = np.zeros((len(dimmed), 64, 64, 4), np.uint8)
-    pixels[:, :, :32] = (200, 0, 0, alpha)
+    camera = look_at((0, -10, 0), (0, 0, 0), 32, 32, 180.0)
+    pixels = np.zeros((len(dimmed), 32, 32, 4), np.uint8)
+    pixels[:, :, :16] = (200, 0, 0, alpha)
     for picture, missing in zip(pixels, dimmed, strict=True):
-        picture[:, 32:] = (0, 0, round(200 * (1.0 - missing)), alpha)
+        picture[:, 16:] = (0, 0, round(200 * (1.0 - missing)), alpha)
     header = {"bones": ["hips"], "parents": [-1], "shapes": ["jawOpen"]}
     return {
         "vertices": vertices,
