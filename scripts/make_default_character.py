@@ -322,6 +322,7 @@ def add_shapes(mesh: bpy.types.Object, vertices: np.ndarray, moves: np.ndarray) 
     mesh.shape_key_add(name="Basis")
     for name, move in zip(FACE_CODE_NAMES, moves, strict=True):
         key = mesh.shape_key_add(name=name)
+        key.value = 0.0  # a new one is wholly on from Blender 5.0
         key.data.foreach_set("co", to_armature_space(vertices + move).astype(np.float32).ravel())
 
 

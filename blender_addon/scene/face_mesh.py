@@ -15,6 +15,7 @@ from kinematics.face_mesh import FaceMesh
 
 from .. import compat
 from . import keyframes
+from .face import FACE_MARK
 
 _MOST = 1.2
 _GROUP = "Face"
@@ -50,6 +51,7 @@ def build_face_mesh(mesh: FaceMesh, name: str, shapes: ShapeKeys) -> bpy.types.O
     head.shape_key_add(name="Basis")
     for shape, move in zip(shapes.names, shapes.moves, strict=True):
         key = head.shape_key_add(name=shape)
+        key.value = 0.0  # a new one is wholly on from Blender 5.0
         key.slider_max = shapes.most
         key.data.foreach_set("co", to_armature_space(mesh.vertices + move).astype(np.float32).ravel())
     return head
@@ -59,6 +61,7 @@ def key_shapes(head: bpy.types.Object, values: FloatArray, first_frame: float, n
     """A new Action that keys the shape keys with values (T, S), one a frame; the head plays it."""
     keys = head.data.shape_keys
     action = bpy.data.actions.new(name)
+    action[FACE_MARK] = name
     with compat.curves_of(action, keys) as curves:
         for block, column in zip(keys.key_blocks[1:], values.T, strict=True):
             path = f'key_blocks["{bpy.utils.escape_identifier(block.name)}"].value'

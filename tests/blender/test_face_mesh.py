@@ -34,6 +34,7 @@ def test_shape_keys_give_the_codes_shapes():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     head = face_mesh.build_face_mesh(mesh, "head", face_mesh.ShapeKeys.of_codes(mesh))
     bpy.context.scene.collection.objects.link(head)
+    np.testing.assert_allclose(coordinates(head), to_armature_space(mesh.vertices), atol=1e-4)
     face = np.zeros((3, 256), np.float32)
     face[:, 0], face[:, 5] = (0.0, 0.5, 1.0), 0.4
     face_mesh.key_shapes(head, mesh.codes(face), 1, "face")

@@ -68,7 +68,7 @@ def studio(addon: None) -> None:
     bpy.context.scene.collection.objects.link(face)
     face.parent = character
     for shape in ("Basis", "jawOpen", "mouthSmileLeft"):
-        face.shape_key_add(name=shape)
+        face.shape_key_add(name=shape).value = 0.0
     cube = bpy.data.objects[CUBE]
     for frame in (1, 13, 40):
         cube.location.x = frame / 7
