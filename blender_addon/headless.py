@@ -24,12 +24,13 @@ from kinematics.body import Body
 from kinematics.bvh import read_bvh
 from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
+from kinematics.face.motion import FaceMotion
 from kinematics.files import whole_file
 from kinematics.retarget.detection import detect
 from kinematics.retarget.solver import RetargetOptions
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
 
-from .scene import comparison, export, import_rig, keys, retargeting, units
+from .scene import comparison, export, face_shapes, import_rig, keys, retargeting, units
 from .scene import rig as rigs
 
 EXIT_USER_ERROR = 2
@@ -41,7 +42,8 @@ class Job:
     its actor's body (`Body.to_arrays`). rig: the character's file; armature: which one, if it has several.
     options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
     write; export_options: of `ExportOptions`. simplify: of `ErrorBound`, to keep no more keys than it needs.
-    report: measure the copy. pictures: a folder for pictures of moments of the source and the rig.
+    report: measure the copy. pictures: a folder for pictures of moments of the source and the rig. face: the
+    file of a `FaceMotion`'s arrays, for the rig's shape keys, or its jaw and eyes.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Job:
     simplify: Mapping[str, float] | None = None
     report: bool = False
     pictures: str | None = None
+    face: str | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -102,6 +105,7 @@ def run(job: Job) -> dict[str, Any]:
         "frames": len(done.source),
         "fps": done.source.fps,
     }
+    result["face"] = _apply_face(job, made, target, done.frames.start)
     bound = ErrorBound(**job.simplify) if job.simplify is not None else None
     simplified = []
     for path in map(Path, job.exports):
@@ -121,6 +125,19 @@ def run(job: Job) -> dict[str, Any]:
     if job.save:
         _save(Path(job.save))
     return result
+
+
+def _apply_face(job: Job, scene: bpy.types.Scene, target: bpy.types.Object, first_frame: int) -> str:
+    """What received the source's face, in one sentence; "" where there is none, or nothing that can move."""
+    if job.face is None:
+        return ""
+    with np.load(job.face, allow_pickle=False) as arrays:
+        motion = FaceMotion(arrays["gram"], arrays["products"])
+    face = face_shapes.FaceTake(Path(job.source).stem, motion, first_frame)
+    try:
+        return face_shapes.apply_face(scene, face, face_shapes.meshes_for(scene, target), target).summary
+    except face_shapes.NothingToMoveError:
+        return ""
 
 
 def _empty_scene(fps: float) -> bpy.types.Scene:

@@ -11,6 +11,7 @@ from a2p_backend.cli.blender import run_in_blender
 from a2p_backend.cli.console import console, loading, warn
 from a2p_backend.cli.retarget import (
     ArmatureOption,
+    FaceOption,
     FeetOption,
     FingersOption,
     HandErrorOption,
@@ -63,6 +64,7 @@ def export(
     plant_feet: FeetOption = True,
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
+    face: FaceOption = None,
 ) -> None:
     """Put a motion on a character and write it for other programs."""
     formats = [name.strip().lower() for name in to.split(",") if name.strip()]
@@ -89,6 +91,7 @@ def export(
     files = [(folder / f"{source.stem} {rig.stem}{FORMATS[name]}").resolve() for name in formats]
     job = retarget_job(source, rig, armature, map_file, options, bound) | {
         "exports": [str(file) for file in files],
+        "face": face,
         "export_options": {
             "preset": preset,
             "fps": fps,
@@ -100,7 +103,7 @@ def export(
         result = run_in_blender(job)
     warn(tuple(result["notes"]))
     console.print(f"{result['frames']} frames on {result['rig']} ({result['map']}).", markup=False)
-    for sentence in result["simplified"]:
+    for sentence in filter(None, (result["face"], *result["simplified"])):
         console.print(sentence, markup=False)
     for file in files:
         typer.echo(str(file))

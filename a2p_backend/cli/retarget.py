@@ -41,6 +41,12 @@ HandsOption = Annotated[
     ),
 ]
 FingersOption = Annotated[bool, typer.Option(help="Copy the fingers too.")]
+FaceOption = Annotated[
+    bool | None,
+    typer.Option(
+        help="Move the face, too, where the rig has shapes or a jaw for it; a released actor's only if asked."
+    ),
+]
 SimplifyOption = Annotated[
     float | None,
     typer.Option(metavar="DEG", help="As few curve keys as hold every bone to so many degrees."),
@@ -90,6 +96,7 @@ def retarget(
     plant_feet: FeetOption = True,
     reach_hands: HandsOption = True,
     fingers: FingersOption = RetargetOptions.fingers,
+    face: FaceOption = None,
     simplify: SimplifyOption = None,
     hand_error: HandErrorOption = 1000 * ErrorBound.hand,
     sheet: Annotated[
@@ -119,6 +126,7 @@ def retarget(
     job = retarget_job(source, rig, armature, map_file, options, bound) | {
         "save": str(out.resolve()) if out else None,
         "report": report,
+        "face": face,
     }
     with tempfile.TemporaryDirectory(prefix="a2p-sheet-") as folder:
         with loading(f"{source.name} onto {rig.name}"):
@@ -136,7 +144,7 @@ def retarget(
     )
     if result["missing"]:
         console.print(f"not there: {', '.join(result['missing'])}", markup=False)
-    for sentence in result["simplified"]:
+    for sentence in filter(None, (result["face"], *result["simplified"])):
         console.print(sentence, markup=False)
     for key, words in _FIGURES.items() if report else ():
         console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from . import keyframes
 
+FACE_MARK = "a2p_face"
+"""The property of Actions of shape keys that came from a take: exports have them, and no other."""
 _GROUP = "Face"
 _JAW = "b_jaw"
 _JAW_CODE = "jaw_open"

@@ -23,9 +23,14 @@ from kinematics.rotations import quaternion_conjugate, rotate
 from .. import compat
 from . import keyframes, transaction
 from . import rig as rigs
+from .face import FACE_MARK
 
 _GROUP = "Face"
 _STILL = 1e-4
+
+
+class NothingToMoveError(A2PError):
+    """A character without shape keys or bones that a face could move."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +83,8 @@ def apply_face(
 ) -> AppliedFace:
     """New Actions for shape keys of `meshes`, or for jaw and eyes of `armature` where none opens the mouth.
 
-    What was played before keeps its keys and stays in the file. Raises A2PError where there is nothing to
-    move; then nothing has changed.
+    What was played before keeps its keys and stays in the file. Raises NothingToMoveError where there is
+    nothing to move, A2PError for what else is wrong; then nothing has changed.
     """
     shapes: dict[str, tuple[str, ...]] = {}
     bones: tuple[str, ...] = ()
@@ -96,7 +101,7 @@ def apply_face(
         if armature is not None and not opened:
             bones = _key_bones(armature, face)
         if not shapes and not bones:
-            raise A2PError(
+            raise NothingToMoveError(
                 "No mesh here has shape keys with names of ARKit, VRM or Oculus, and no armature a jaw bone: "
                 "choose a character with one of them."
             )
@@ -113,6 +118,7 @@ def _key_shapes(keys: bpy.types.Key, known: dict[str, str], face: FaceTake) -> N
     previous, _ = compat.playing(keys)
     action = bpy.data.actions.new(f"{face.name} face")
     action.use_fake_user = True
+    action[FACE_MARK] = face.name
     with compat.curves_of(action, keys) as curves:
         for column, name in enumerate(known.values()):
             path = f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
