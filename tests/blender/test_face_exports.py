@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,9 @@ def character(tmp_path: Path) -> Path:
 
 
 def job(character: Path, folder: Path, with_face: bool) -> headless.Job:
-    show = random_performance(FRAMES)
-    show.face.flags.writeable = True
-    show.face[:] = 0.0
-    show.face[:, 0] = np.exp(-(((np.arange(FRAMES) - 10) / 3.0) ** 2))
+    face = np.zeros((FRAMES, 256), np.float32)
+    face[:, 0] = np.exp(-(((np.arange(FRAMES) - 10) / 3.0) ** 2))
+    show = replace(random_performance(FRAMES), face=face)
     save_take(show, folder / "take.npz")
     np.savez(folder / "body.npz", **load_default_body().to_arrays())
     motion = default_motion(show.face)
