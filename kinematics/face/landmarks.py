@@ -9,6 +9,7 @@ import numpy as np
 from kinematics.arrays import FloatArray, IntArray, constant
 from kinematics.errors import A2PError
 
+_NOSE_HALF_WIDTH = 1.2
 _EYES_APART = 6.4
 """Centimetres between the pupils of the face of average size that all measures here are for."""
 _STEP = 0.02
@@ -115,6 +116,23 @@ def find_landmarks(
         nose=nose,
         hinge=np.array([0.0, *_HINGE]),
     )
+
+
+def guessed_eyes(vertices: FloatArray) -> FloatArray:
+    """(2, 3) about where the left and the right eyeball are in a head (V, 3) whose skeleton has no eyes.
+
+    Vertices are centimetres, Y up, Z ahead, as skeletons have them: grown people's eyes are much the same
+    distance apart, and behind and above the tip of the nose.
+    """
+    middle = float(np.median(vertices[:, 0]))
+    near = vertices[np.abs(vertices[:, 0] - middle) < _NOSE_HALF_WIDTH]
+    if not len(near):
+        raise FaceGeometryError("The head has no skin in its middle: its face cannot be found.")
+    _, y, z = near[near[:, 2].argmax()]
+    found: FloatArray = np.array(
+        [(middle + side * _EYES_APART / 2, y + 3.6, z - 4.4) for side in (1.0, -1.0)]
+    )
+    return found
 
 
 def _section(points: FloatArray, faces: IntArray, x: float = 0.0) -> FloatArray:

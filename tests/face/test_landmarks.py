@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kinematics.actors.default.skin import head as sculpture
-from kinematics.face.landmarks import FaceGeometryError, find_landmarks
+from kinematics.face.landmarks import FaceGeometryError, find_landmarks, guessed_eyes
 from kinematics.face_mesh import load_default_face_mesh
 from tests.face.heads import EYES, small_face, subdivided
 
@@ -41,6 +41,18 @@ def test_they_do_not_depend_on_vertices_units_or_stance(default):
     np.testing.assert_allclose(
         other.to_face(0.01 * vertices @ turn.T + 3.0), marks.to_face(vertices), atol=1e-6
     )
+
+
+def test_eyes_that_no_joint_tells_are_guessed_from_the_nose(default):
+    vertices, faces, eyes = default
+    guessed = guessed_eyes(vertices)
+    assert np.abs(guessed - eyes).max() < 1.0
+    found, known = (find_landmarks(vertices, faces, one) for one in (guessed, eyes))
+    for name in ("mouth", "chin", "nose"):
+        apart = (getattr(found, name) + found.centre) - (getattr(known, name) + known.centre)
+        assert np.linalg.norm(apart) < 0.2, name
+    with pytest.raises(FaceGeometryError, match="no skin in its middle"):
+        guessed_eyes(np.array([(-9.0, 0.0, 0.0), (9.0, 0.0, 0.0)]))
 
 
 def test_a_mouth_without_a_slit_is_found_by_its_dip():

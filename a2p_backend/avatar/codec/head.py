@@ -15,9 +15,10 @@ from a2p_backend.avatar.head import FloatArray, HeadSurface, OnFrame
 from a2p_backend.avatar.views import stage_of
 from a2p_backend.wire.performance import Performance
 from kinematics.body import Body
+from kinematics.face.landmarks import guessed_eyes
 from kinematics.face.motion import EYE_JOINTS, FaceMotion, ShapedHead, shaped_head
 
-_HEAD_JOINT = "b_head"
+_HEAD = "head"
 _LEAST_SHARE = 0.5
 """Of a vertex's weight on the head's joints, from which on it belongs to the head."""
 
@@ -74,15 +75,13 @@ class CodecHead:
             on_frame(number)
 
     def _shaped_head(self) -> ShapedHead:
-        skeleton = self._body.skeleton
-        missing = [name for name in EYE_JOINTS if name not in skeleton]
-        if missing:
-            raise AvatarError(
-                f"The skeleton of {self._body.name} has no joint {missing[0]}, so its face cannot be found."
-            )
-        joints = self._body.bind_states().translation
-        eyes = np.array([joints[skeleton.index(name)] for name in EYE_JOINTS])
-        return shaped_head(self._surface.vertices, self._surface.faces, eyes)
+        skeleton, vertices = self._body.skeleton, self._surface.vertices
+        if all(name in skeleton for name in EYE_JOINTS):
+            joints = self._body.bind_states().translation
+            eyes = np.array([joints[skeleton.index(name)] for name in EYE_JOINTS])
+        else:
+            eyes = guessed_eyes(vertices)
+        return shaped_head(vertices, self._surface.faces, eyes)
 
     def _shaped(self, pose: FloatArray, face: FloatArray) -> Iterator[FloatArray]:
         """The head (V, 3) in the bind pose, cm, in each of poses (T, 104) with face codes (T, 256)."""
@@ -128,12 +127,13 @@ def _held_still(pose: FloatArray) -> FloatArray:
 
 def _head_vertices(body: Body) -> np.ndarray:
     skeleton, mesh = body.skeleton, body.mesh
-    if mesh is None or _HEAD_JOINT not in skeleton:
+    heads = [joint for joint, name in enumerate(skeleton.names) if _HEAD in name.lower()]
+    if mesh is None or not heads:
         raise AvatarError(
-            f"The skeleton of {body.name} has no joint {_HEAD_JOINT}, so its head cannot be told apart."
+            f"The skeleton of {body.name} has no joint with {_HEAD} in its name, so that part cannot be told."
         )
     on_head = np.zeros(len(skeleton), bool)
-    on_head[skeleton.index(_HEAD_JOINT)] = True
+    on_head[heads[0]] = True
     for joint, parent in enumerate(skeleton.parents):
         on_head[joint] |= parent >= 0 and on_head[parent]
     share = (mesh.weights * on_head[mesh.indices]).sum(axis=1)
