@@ -120,7 +120,7 @@ class Figure:
             return middle
         bones = self.bones.get(centre) or self.bones.get("hips")
         if not bones:
-            raise RigError("The map has no hips: fill that slot.")
+            raise RigError("The map has no hips: say which bone they are.")
         last: FloatArray = self.points[bones[-1]]
         return last
 

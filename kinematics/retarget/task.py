@@ -24,7 +24,7 @@ class Task:
     def __post_init__(self) -> None:
         for name, figure in (("source", self.origin), ("rig", self.target)):
             if "hips" not in figure.bones:
-                raise RigError(f"The {name}'s map has no hips: fill that slot.")
+                raise RigError(f"The {name}'s map has no hips: say which bone they are.")
 
     @property
     def origin(self) -> Figure:

@@ -66,6 +66,8 @@ _UNREAD = {
 """Long, and nothing that the add-on touches."""
 _MANY = 8
 """Members from which on a collection of plain values is read in bulk."""
+_ENUMS_IN_BULK = bpy.app.version >= (4, 0)
+"""Blender 3.4 reads nonsense for some."""
 _PLAIN = {"BOOLEAN", "INT", "FLOAT", "ENUM"}
 
 
@@ -155,7 +157,7 @@ def _collection(members: Any, seen: Seen) -> Any:
         return [_member(member, seen) for member in members]
     read = {}
     for name, kind, width in properties:
-        if kind == "ENUM":  # not all of them can be read in bulk in Blender 3.4
+        if kind == "ENUM" and not _ENUMS_IN_BULK:
             read[name] = [getattr(member, name) for member in members]
             continue
         values = np.empty(count * width, np.float32 if kind == "FLOAT" else np.int32)

@@ -100,7 +100,7 @@ Work = dict[str, Callable[[], None]]
 
 def on_takes(clip: Path) -> Work:
     return {
-        "generate": lambda: click("generate", clip=str(clip), seed=1),
+        "generate": lambda: click("generate", clip=str(clip), seed=1, with_mesh=False),
         "generate another take": lambda: click("generate", clip=str(clip), seed=2),
         "audition": lambda: click("audition", take="a clip seed 1"),
         "compare": lambda: click("compare_takes"),
@@ -254,6 +254,22 @@ def test_a_snapshot_tells_the_smallest_change() -> None:
         assert differences(before, snapshot()), (owner, name)
         nudge(owner, name, index, value)
         assert differences(before, snapshot()) == [], (owner, name)
+
+
+@pytest.mark.usefixtures("service")
+def test_a_snapshot_tells_how_keys_are_joined(clip: Path) -> None:
+    click("generate", clip=str(clip), with_mesh=False)
+    before = snapshot()
+    key = next(iter(action_curves(bpy.data.objects[RIG]))).keyframe_points[-1]
+    for name, value in {
+        "interpolation": "CONSTANT",
+        "handle_left_type": "VECTOR",
+        "easing": "EASE_IN",
+    }.items():
+        kept = getattr(key, name)
+        setattr(key, name, value)
+        assert differences(before, snapshot()), name
+        setattr(key, name, kept)
 
 
 def nudge(owner: bpy.types.bpy_struct, name: str, index: int | None, value: float) -> None:
