@@ -76,9 +76,7 @@ def mismatch() -> str:
     """What is to be done where backend and add-on are of different releases, else an empty string."""
     if _known is None or _known.info.version == __version__:
         return ""
-    return (
-        f"The backend is a2p {_known.info.version}, the add-on {__version__}: press Install Backend"
-    )
+    return f"The backend is a2p {_known.info.version}, the add-on {__version__}: press Install Backend"
 
 
 def actor_names() -> list[str]:
