@@ -245,7 +245,8 @@ def _avatar_lines(report: AvatarReport) -> list[str]:
         f"{measured.speed_up:.1f} times as long",
         f"{'rasterising':<12}{measured.rasterise_seconds:8.2f} s",
         f"{'shading':<12}{measured.shade_seconds:8.2f} s",
-        f"{'a frame':<12}{report.frame_seconds:8.2f} s",
+        f"{'a frame':<12}{report.frame_seconds:8.2f} s   in a film, encoded beside it: "
+        f"{measured.film_seconds:.2f} s; in a preview: {measured.preview_seconds:.2f} s",
         f"{'original':<12}{report.original_seconds:8.2f} s   {report.times_faster:.1f} times as long",
         f"{'  rasterising':<12}{report.original_rasterise_seconds:7.0f} s   "
         f"{report.times_faster_rasterising:.0f} times as long",

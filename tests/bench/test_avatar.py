@@ -26,6 +26,8 @@ def test_the_renderer_is_compared_with_the_plain_model() -> None:
     measured = report.measured
     assert (measured.views, measured.width, measured.height, measured.frames) == (2, 48, 64, 1)
     assert measured.share_within_2 > 0.99
+    assert measured.film_seconds > 0
+    assert measured.preview_seconds > 0
     assert measured.speed_up == pytest.approx(measured.plain_seconds / measured.seconds)
     networks = measured.seconds + measured.shade_seconds
     assert report.frame_seconds == pytest.approx(networks + measured.rasterise_seconds)

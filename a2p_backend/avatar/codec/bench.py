@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
@@ -15,11 +18,14 @@ from a2p_backend.avatar.codec.display import linear_to_display, to_bytes
 from a2p_backend.avatar.codec.fused import FusedAvatar
 from a2p_backend.avatar.codec.memory import freed_memory_kept
 from a2p_backend.avatar.codec.model import CodecAvatar
-from a2p_backend.avatar.codec.render import AvatarRenderer, Picture
+from a2p_backend.avatar.codec.render import PRESETS, AvatarRenderer, Picture
 from a2p_backend.avatar.rasteriser import Rasteriser
+from a2p_backend.avatar.video import in_background, open_video
 from kinematics.camera import Camera
 
 Result = TypeVar("Result")
+
+_FPS = 30
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class AvatarBench:
     """Between the two, of 255."""
     share_within_2: float
     """Of the pixels' values that differ by 2 of 255 or less."""
+    film_seconds: float
+    """A frame of a film as users get it: all of this, encoded while the next frame is drawn."""
+    preview_seconds: float
+    """The same of a preview: for each frame of the take, of which it shows every second one."""
 
 
 def bench_avatar(
@@ -64,7 +74,8 @@ def bench_avatar(
     if len(poses) < 2:
         raise ValueError("the first frame only warms up: at least two are needed")
     plain, plain_seconds = _draw_plainly(avatar, cameras, rasteriser, poses, faces, ao)
-    renderer = AvatarRenderer(FusedAvatar(avatar), cameras, rasteriser, ao)
+    fused = FusedAvatar(avatar)
+    renderer = AvatarRenderer(fused, cameras, rasteriser, ao)
     times: list[tuple[float, float, float]] = []
     with freed_memory_kept():
         for frame in range(len(poses)):
@@ -78,6 +89,8 @@ def bench_avatar(
             )
             times.append((dressing, rasterising, shading))
     seconds, rasterise_seconds, shade_seconds = np.median(times[1:], axis=0)
+    film_seconds = _film_seconds(renderer, poses, faces)
+    preview = AvatarRenderer(fused, cameras, rasteriser, ao, PRESETS["preview"])
     difference = np.abs(picture.astype(np.int16) - plain.astype(np.int16))
     return AvatarBench(
         device=str(avatar.device),
@@ -94,7 +107,27 @@ def bench_avatar(
         speed_up=plain_seconds / float(seconds),
         largest_difference=int(difference.max()),
         share_within_2=float((difference <= 2).mean()),
+        film_seconds=film_seconds,
+        preview_seconds=_film_seconds(preview, poses, faces),
     )
+
+
+def _film_seconds(
+    renderer: AvatarRenderer, poses: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]
+) -> float:
+    """Of each of the poses."""
+    with TemporaryDirectory(prefix="a2p-") as folder:
+        start = time.perf_counter()
+        pictures = renderer.frames(poses, faces)
+        first = next(pictures)
+        height, width, _ = first.shape
+        with (
+            open_video(Path(folder) / "film.mp4", (width, height), _FPS) as film,
+            in_background(film.write) as write,
+        ):
+            for picture in itertools.chain([first], pictures):
+                write(picture)
+        return (time.perf_counter() - start) / len(poses)
 
 
 @torch.no_grad()
