@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinematics.body import load_default_body
 from kinematics.actors.default.skin.head import EYE, EYE_RADIUS
 from kinematics.face_codes import FACE_CODE_NAMES
 from kinematics.face_mesh import FaceMeshError, load_default_face_mesh, read_face_mesh
-from kinematics.skinning import joint_matrices
 
 
 @pytest.fixture(scope="module")
