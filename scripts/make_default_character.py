@@ -25,6 +25,7 @@ from kinematics.actors.default.skin.head import EYE, EYE_RADIUS, closed, touchin
 from kinematics.actors.default.skin.meshing import onto_surface, surface
 from kinematics.actors.default.skin.paint import GLOSS, matters
 from kinematics.actors.default.skin.texture import bake, shade_of_creases
+from kinematics.actors.default.skin.trunk_and_limbs import SHIRT_HEM, SLEEVE_END, along_upper_arm
 from kinematics.actors.default.skin.unwrapping import chart_numbers, chart_scales
 from kinematics.armature import bone_rest, to_armature_space
 from kinematics.body import Body, load_default_body
@@ -310,6 +311,12 @@ def soften(mesh: bpy.types.Object, points: np.ndarray) -> None:
     """Joints of trunk and limbs bend in curves: linear blending alone folds armpits and pinches elbows."""
     x, y = np.abs(points[:, 0]), points[:, 1]
     share = smooth_step(147.0 - y, 0.0, 5.0) * smooth_step(52.0 - x, 0.0, 5.0) * smooth_step(y, 10.0, 16.0)
+    # Hems are steps in the skin, which smoothing would fray.
+    mirrored = points * (1.0, 1.0, 1.0)
+    mirrored[:, 0] = x
+    from_sleeve = np.where(x > 17.0, np.abs(along_upper_arm(mirrored) - SLEEVE_END), np.inf)
+    from_hem = np.where(x < 24.0, np.abs(y - SHIRT_HEM), np.inf)
+    share *= smooth_step(np.minimum(from_sleeve, from_hem), 2.5, 5.5)
     group = mesh.vertex_groups.new(name="soft joints")
     for vertex in np.flatnonzero(share > 0.0):
         group.add([int(vertex)], float(share[vertex]), "REPLACE")

@@ -63,7 +63,7 @@ def face(dataset: DatasetArgument, out: OutOption, steps: StepsOption = None, se
 def avatar(
     character: Annotated[Path, typer.Argument(help="A rigged character: .blend, .glb, .vrm or .fbx.")],
     out: OutOption,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of the network. Default: 600.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the network. Default: 1500.")] = None,
     texture: Annotated[
         int | None, typer.Option(min=64, max=4096, help="Texels along a side. Default: 1024.")
     ] = None,

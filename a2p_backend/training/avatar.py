@@ -63,7 +63,7 @@ class AvatarConfig:
     channels: tuple[int, ...] = NetworkConfig.channels
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            steps=600, learning_rate=4e-3, warm_up=30, average_decay=0.99, gradient_norm=10.0, log_every=20,
+            steps=1500, learning_rate=4e-3, warm_up=30, average_decay=0.99, gradient_norm=10.0, log_every=20,
             validate_every=200, save_every=100,
         )
     )  # fmt: skip
