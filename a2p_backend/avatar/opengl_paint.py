@@ -101,11 +101,11 @@ void main() {{
     float gloss = material.a;
     float exponent = {SHININESS[0]} * pow({SHININESS[1] / SHININESS[0]}, gloss);
     vec3 albedo = has_skin ? texture(skin, uv).rgb : material.rgb;
-    albedo *= has_light ? {_BRIGHTEST} * texture(light_on_skin, uv).rgb : vec3(1.0);
+    vec3 lit = has_light ? {_BRIGHTEST} * texture(light_on_skin, uv).rgb : vec3(1.0);
     vec3 diffuse = albedo / {np.pi} * light;
     vec3 colour = (diffuse + {RIM} * edge * lamp_colours[2]) * unshaded
         + {HIGHLIGHT} * gloss * gloss * gloss * pow(gleam, exponent);
-    fragment = vec4(colour, 1.0);
+    fragment = vec4(colour * lit, 1.0);
 }}
 """
 

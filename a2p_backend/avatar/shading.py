@@ -86,14 +86,16 @@ def shade_supersampled(
     normals = vertex_normals(vertices, surface.faces)[surface.faces]
     normal = normalize(torch.einsum("nk,nkc->nc", barycentrics, normals[face]), dim=1)
     material = surface.material_of_face[face]
+    light = torch.ones_like(normal)
     if surface.skin is not None:
-        material = torch.cat(
-            [surface.skin.colours(face, barycentrics, surface.light), material[:, 3:]], dim=1
-        )
+        material = torch.cat([surface.skin.colours(face, barycentrics), material[:, 3:]], dim=1)
+        if surface.light is not None:
+            light = surface.skin.light(surface.light, face, barycentrics)
     colour = _light(
         normal,
         _toward_camera(large, pixels),
         material,
+        light,
         _unshaded(fragments.depth, large).ravel()[pixels] if len(pixels) else depth,
         lamp_directions(camera),
     )
@@ -107,6 +109,7 @@ def _light(
     normal: torch.Tensor,
     toward: torch.Tensor,
     material: torch.Tensor,
+    light: torch.Tensor,
     unshaded: torch.Tensor,
     lamps: np.ndarray,
 ) -> torch.Tensor:
@@ -131,7 +134,8 @@ def _light(
     gloss = material[:, 3:]
     exponent = SHININESS[0] * (SHININESS[1] / SHININESS[0]) ** gloss
     highlight = HIGHLIGHT * gloss**3 * gleam**exponent
-    return (diffuse + RIM * edge * colours[2]) * unshaded[:, None] + highlight
+    # What lies in the dark does not shine either.
+    return ((diffuse + RIM * edge * colours[2]) * unshaded[:, None] + highlight) * light
 
 
 def _toward_camera(camera: Camera, pixels: torch.Tensor) -> torch.Tensor:

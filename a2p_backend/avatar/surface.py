@@ -24,13 +24,16 @@ class Skin:
     uvs: torch.Tensor
     texture: torch.Tensor
 
-    def colours(
-        self, face: torch.Tensor, barycentrics: torch.Tensor, light: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """(N, 3) at points of faces (N,), given by barycentrics (N, 3); see `Surface.light`."""
-        uvs = interpolate(self.uvs[self.corners], face, barycentrics)
-        colours = _at(self.texture.permute(2, 0, 1), uvs)
-        return colours if light is None else colours * _at(light, uvs)
+    def colours(self, face: torch.Tensor, barycentrics: torch.Tensor) -> torch.Tensor:
+        """(N, 3) at points of faces (N,), given by barycentrics (N, 3)."""
+        return _at(self.texture.permute(2, 0, 1), self._uvs_at(face, barycentrics))
+
+    def light(self, light: torch.Tensor, face: torch.Tensor, barycentrics: torch.Tensor) -> torch.Tensor:
+        """(N, 3) factors of a light (3, S, S) on the texture, likewise; see `Surface.light`."""
+        return _at(light, self._uvs_at(face, barycentrics))
+
+    def _uvs_at(self, face: torch.Tensor, barycentrics: torch.Tensor) -> torch.Tensor:
+        return interpolate(self.uvs[self.corners], face, barycentrics)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class Surface:
     """What a mesh is made of.
 
     faces: (F, 3) int64. albedo: (V, 3) linear, the same at all corners of a face. gloss: (V,), likewise.
-    skin: a texture in the albedo's place, or None. light: (3, S, S) factors on that texture, which may differ
+    skin: a texture in the albedo's place, or None. light: (3, S, S) factors on what it shows, which may differ
     from picture to picture, or None.
     """
 
