@@ -41,8 +41,8 @@ class Surface:
     """What a mesh is made of.
 
     faces: (F, 3) int64. albedo: (V, 3) linear, the same at all corners of a face. gloss: (V,), likewise.
-    skin: a texture in the albedo's place, or None. light: (3, S, S) factors on what it shows, which may differ
-    from picture to picture, or None.
+    skin: a texture in the albedo's place, or None. light: (3, S, S) factors on what it shows, which may
+    differ from picture to picture, or None.
     """
 
     faces: torch.Tensor
