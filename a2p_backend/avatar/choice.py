@@ -18,7 +18,7 @@ def choose_rasteriser(name: str = "auto") -> Rasteriser:
     if name == "pytorch3d" or (name == "auto" and has_cuda and pytorch3d.is_installed()):
         if not pytorch3d.is_installed():
             raise RasteriserError(
-                "PyTorch3D is not installed: pip install 'a2p[plate]', or let OpenGL draw (rasteriser opengl)"
+                "PyTorch3D is not installed: pip install easypytorch3d, or draw by OpenGL (rasteriser opengl)"
             )
         return pytorch3d.PyTorch3DRasteriser("cuda" if has_cuda else "cpu")
     problem = opengl.why_unavailable()
@@ -26,5 +26,5 @@ def choose_rasteriser(name: str = "auto") -> Rasteriser:
         return opengl.OpenGLRasteriser()
     remedy = "install an OpenGL driver (Debian, Ubuntu: apt install libegl1 libgl1-mesa-dri)"
     if has_cuda:
-        remedy += " or the extra `plate` (pip install 'a2p[plate]')"
+        remedy += " or PyTorch3D (pip install easypytorch3d)"
     raise RasteriserError(f"OpenGL does not start here ({problem}), so no plate can be drawn: {remedy}")

@@ -25,9 +25,7 @@ def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
     job: see there, without `body`; face: whether a take's face goes along, None where that takes no time.
     """
     if util.find_spec("bpy") is None:
-        raise A2PError(
-            'Blender is not here as a Python module: pip install -e ".[blender]" in this environment.'
-        )
+        raise A2PError("Blender is not here as a Python module: pip install bpy==4.5.15 in this environment.")
     with tempfile.TemporaryDirectory(prefix="a2p-blender-") as folder:
         if job["source"].endswith(".npz"):
             job = {**job, "body": str(_write_body(Path(job["source"]), Path(folder)))}

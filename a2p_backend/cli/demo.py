@@ -43,9 +43,7 @@ def demo(
 ) -> None:
     """Perform a recording, bring it into Blender, and show what came of it."""
     if util.find_spec("bpy") is None:
-        raise A2PError(
-            'Blender is not here as a Python module: pip install -e ".[blender]" in this environment.'
-        )
+        raise A2PError("Blender is not here as a Python module: pip install bpy==4.5.15 in this environment.")
     began = time.monotonic()
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("a2p_backend") / "assets" / CLIP) as shipped:

@@ -95,14 +95,14 @@ def _rasterisers() -> Iterator[Finding]:
         remedy = "plates need it where there is no CUDA (Debian: apt install libegl1 libgl1-mesa-dri)"
         yield Finding("OpenGL", f"no context ({error})", remedy)
     if find_spec("pytorch3d") is None:
-        yield Finding("PyTorch3D", "not installed; only plates on CUDA use it (`pip install 'a2p[plate]'`)")
+        yield Finding("PyTorch3D", "not installed; only plates on CUDA use it (`pip install easypytorch3d`)")
     else:
         yield Finding("PyTorch3D", "found")
 
 
 def _helpers() -> Iterator[Finding]:
     if find_spec("bpy") is None:
-        remedy = "`pip install 'a2p[blender]'` to export FBX without Blender, or use Blender itself"
+        remedy = "`pip install bpy==4.5.15` to export FBX without Blender, or use Blender itself"
         yield Finding("bpy", "not installed", remedy)
     else:
         yield Finding("bpy", importlib.metadata.version("bpy"))

@@ -138,5 +138,5 @@ def _in_blender(module: str, arguments: list[str]) -> None:
         lines = result.stderr.strip().splitlines() or ["no reason given"]
         reason = lines[-1].removeprefix("error: ")
         if "No module named 'bpy'" in reason:
-            reason = "Blender's module is not installed: pip install 'a2p[blender]'."
+            reason = "Blender's module is not installed: pip install bpy==4.5.15."
         raise A2PError(reason)

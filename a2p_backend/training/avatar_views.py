@@ -128,7 +128,7 @@ def _listen(process: subprocess.Popen[str], on_step: OnStep) -> None:
 def _reason(said: Sequence[str]) -> str:
     reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "no reason")
     if "No module named 'bpy'" in reason:
-        return "Blender's module is not installed: pip install 'a2p[blender]'."
+        return "Blender's module is not installed: pip install bpy==4.5.15."
     return reason.removeprefix("error: ")
 
 
