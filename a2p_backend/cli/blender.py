@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from importlib import util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from a2p_backend import blender_module
 from a2p_backend.wire.performance import load_take
 from kinematics.errors import A2PError
 from kinematics.face_codes import FACE_CODE_NAMES
@@ -24,8 +24,8 @@ def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
 
     job: see there, without `body`; face: whether a take's face goes along, None where that takes no time.
     """
-    if util.find_spec("bpy") is None:
-        raise A2PError("Blender is not here as a Python module: pip install bpy==4.5.15 in this environment.")
+    if not blender_module.is_installed():
+        raise A2PError(blender_module.MISSING)
     with tempfile.TemporaryDirectory(prefix="a2p-blender-") as folder:
         if job["source"].endswith(".npz"):
             job = {**job, "body": str(_write_body(Path(job["source"]), Path(folder)))}
@@ -45,11 +45,10 @@ def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
                 f"Blender was not done after {LONGEST_JOB:.0f} s: try a shorter motion."
             ) from error
     if finished.returncode:
-        complaints = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
-        said = next((line for line in reversed(complaints) if line.startswith("error: ")), "")
+        said = blender_module.error_said(finished.stderr)
         if said:
-            raise A2PError(said.removeprefix("error: "))
-        last = complaints[-1] if complaints else f"status {finished.returncode}"
+            raise A2PError(said)
+        last = blender_module.last_line(finished.stderr, f"status {finished.returncode}")
         raise A2PError(f"Blender failed on {job['rig']}, which may be damaged: {last}")
     results = [line for line in finished.stdout.splitlines() if line.startswith('{"result"')]
     result: dict[str, Any] = json.loads(results[-1])["result"]

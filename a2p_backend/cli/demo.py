@@ -13,13 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources, util
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from a2p_backend import blender_module
 from a2p_backend.cli.console import StageBars, console, loading
 from a2p_backend.wire.endpoint import EndpointError, read_endpoint
 from a2p_backend.wire.performance import FPS, load_take
@@ -42,8 +43,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another take.")] = 0,
 ) -> None:
     """Perform a recording, bring it into Blender, and show what came of it."""
-    if util.find_spec("bpy") is None:
-        raise A2PError("Blender is not here as a Python module: pip install bpy==4.5.15 in this environment.")
+    if not blender_module.is_installed():
+        raise A2PError(blender_module.MISSING)
     began = time.monotonic()
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("a2p_backend") / "assets" / CLIP) as shipped:
@@ -109,9 +110,9 @@ def _blender(
                     bars(Progress(str(event["stage"]), int(event["done"]), int(event["total"])))
         if process.returncode:
             complaints.seek(0)
-            lines = [line.strip() for line in complaints if line.strip()]
-            said = next((line for line in reversed(lines) if line.startswith("error: ")), "")
-            raise A2PError(said.removeprefix("error: ") or "Blender failed: " + " ".join(lines[-1:]))
+            said = complaints.read()
+            last = blender_module.last_line(said, f"status {process.returncode}")
+            raise A2PError(blender_module.error_said(said) or f"Blender failed: {last}")
 
 
 def _events(output: Iterator[str]) -> Iterator[dict[str, object]]:

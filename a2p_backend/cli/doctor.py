@@ -14,6 +14,7 @@ import typer
 import zmq
 
 import a2p_backend
+from a2p_backend import blender_module
 from a2p_backend.cli.console import console, loading
 from a2p_backend.wire.client import Client
 from a2p_backend.wire.endpoint import default_endpoint_path, read_endpoint
@@ -101,8 +102,8 @@ def _rasterisers() -> Iterator[Finding]:
 
 
 def _helpers() -> Iterator[Finding]:
-    if find_spec("bpy") is None:
-        remedy = "`pip install bpy==4.5.15` to export FBX without Blender, or use Blender itself"
+    if not blender_module.is_installed():
+        remedy = f"`{blender_module.INSTALL}` to export FBX without Blender, or use Blender itself"
         yield Finding("bpy", "not installed", remedy)
     else:
         yield Finding("bpy", importlib.metadata.version("bpy"))

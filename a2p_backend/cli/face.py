@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from a2p_backend import blender_module
 from a2p_backend.avatar.head import FloatArray, Head, HeadSurface
 from a2p_backend.cli.console import StageBars, check_writable, done
 from a2p_backend.wire.performance import Performance, load_take
@@ -126,6 +127,8 @@ def _save_mesh(surface: HeadSurface, path: Path) -> None:
 
 
 def _in_blender(module: str, arguments: list[str]) -> None:
+    if not blender_module.is_installed():
+        raise A2PError(blender_module.MISSING)
     result = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
@@ -135,8 +138,5 @@ def _in_blender(module: str, arguments: list[str]) -> None:
         check=False,
     )
     if result.returncode != 0:
-        lines = result.stderr.strip().splitlines() or ["no reason given"]
-        reason = lines[-1].removeprefix("error: ")
-        if "No module named 'bpy'" in reason:
-            reason = "Blender's module is not installed: pip install bpy==4.5.15."
-        raise A2PError(reason)
+        said = blender_module.error_said(result.stderr)
+        raise A2PError(said or blender_module.last_line(result.stderr, "no reason given"))

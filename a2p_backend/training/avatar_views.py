@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from a2p_backend import blender_module
 from kinematics.camera import Camera
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write
@@ -86,6 +87,8 @@ def posed(
 
 
 def _run(character: Path, arguments: Sequence[str], on_step: OnStep) -> dict[str, np.ndarray]:
+    if not blender_module.is_installed():
+        raise AvatarTrainingError(blender_module.MISSING)
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
         command = [
             sys.executable,
@@ -108,9 +111,10 @@ def _run(character: Path, arguments: Sequence[str], on_step: OnStep) -> dict[str
             finally:
                 process.kill()
             complaints.seek(0)
-            said = complaints.read().strip().splitlines()
+            said = complaints.read()
         if code != 0:
-            raise AvatarTrainingError(_reason(said))
+            reason = blender_module.error_said(said) or blender_module.last_line(said, "no reason")
+            raise AvatarTrainingError(reason)
         path = Path(folder) / "character.npz"
         if path.stat().st_size > _LARGEST_BYTES:
             raise AvatarTrainingError(f"The views of {character.name} are too large: fewer --views will do.")
@@ -123,13 +127,6 @@ def _listen(process: subprocess.Popen[str], on_step: OnStep) -> None:
         if line.startswith('{"stage"'):
             event = json.loads(line)
             on_step(event["stage"], event["done"], event["total"])
-
-
-def _reason(said: Sequence[str]) -> str:
-    reason = next((line for line in said if line.startswith("error: ")), said[-1] if said else "no reason")
-    if "No module named 'bpy'" in reason:
-        return "Blender's module is not installed: pip install bpy==4.5.15."
-    return reason.removeprefix("error: ")
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
