@@ -67,6 +67,14 @@ def sound(addon: None) -> None:
 
 
 @pytest.fixture
+def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the add-on looks for a backend's endpoint file."""
+    path = tmp_path / "endpoint.json"
+    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+    return path
+
+
+@pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """A second of silence."""
     path = tmp_path / "a clip.wav"

@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.bpy,
     pytest.mark.usefixtures("addon"),
     pytest.mark.skipif(os.name != "posix", reason="the stand-in for the a2p program is a script"),
+    pytest.mark.usefixtures("endpoint"),
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +34,6 @@ def program(folder: Path, code: str) -> str:
     path.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n{code}")
     path.chmod(0o755)
     return str(path)
-
-
-@pytest.fixture(autouse=True)
-def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
-    return path
 
 
 def test_start_waits_until_it_answers_and_stop_ends_it(

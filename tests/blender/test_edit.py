@@ -36,11 +36,9 @@ class EditService(FakeService):
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EditService]:
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+def service(endpoint: Path) -> Iterator[EditService]:
     service = EditService()
-    with serving(service, path):
+    with serving(service, endpoint):
         yield service
 
 

@@ -45,11 +45,10 @@ def take(clip: Path) -> bpy.types.Object:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+def server(endpoint: Path) -> Iterator[FakeService]:
     """A backend in a thread, found by its endpoint file."""
-    service, path = FakeService(), tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
-    with serving(service, path):
+    service = FakeService()
+    with serving(service, endpoint):
         yield service
 
 

@@ -20,12 +20,10 @@ pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+def server(endpoint: Path) -> Iterator[FakeService]:
     """A backend in a thread, found by its endpoint file."""
     service = FakeService()
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
-    with serving(service, path):
+    with serving(service, endpoint):
         yield service
 
 

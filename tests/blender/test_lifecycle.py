@@ -25,13 +25,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+def server(endpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     """A backend in a thread, whose jobs do not end by themselves."""
     service = FakeService(slow=True)
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
     monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
-    with serving(service, path):
+    with serving(service, endpoint):
         yield service
 
 

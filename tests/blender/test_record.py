@@ -20,10 +20,8 @@ pytestmark = [pytest.mark.bpy, pytest.mark.usefixtures("addon")]
 
 
 @pytest.fixture(autouse=True)
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
-    with serving(FakeService(), path) as (server, _):
+def server(endpoint: Path) -> Iterator[FakeService]:
+    with serving(FakeService(), endpoint) as (server, _):
         yield server._service
 
 

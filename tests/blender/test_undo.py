@@ -45,11 +45,9 @@ class MovingService(FakeService):
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MovingService]:
-    path = tmp_path / "endpoint.json"
-    monkeypatch.setenv("A2P_ENDPOINT", str(path))
+def service(endpoint: Path) -> Iterator[MovingService]:
     service = MovingService()
-    with serving(service, path):
+    with serving(service, endpoint):
         yield service
 
 
