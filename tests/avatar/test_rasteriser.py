@@ -154,5 +154,5 @@ def test_neither_back_end(monkeypatch):
     monkeypatch.setattr(pytorch3d, "is_installed", lambda: False)
     with pytest.raises(RasteriserError, match=r"no libEGL\.so.*libegl1 libgl1-mesa-dri"):
         choose_rasteriser("auto")
-    with pytest.raises(RasteriserError, match=r"a2p\[plate\]"):
+    with pytest.raises(RasteriserError, match="pip install easypytorch3d"):
         choose_rasteriser("pytorch3d")
