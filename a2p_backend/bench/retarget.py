@@ -9,8 +9,9 @@ import numpy as np
 
 from kinematics.body import Body, load_default_body
 from kinematics.retarget.detection import detect
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.retarget.source import SourceMotion, source_from_body
 
 _FPS = 30.0

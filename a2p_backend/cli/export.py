@@ -23,9 +23,9 @@ from a2p_backend.cli.retarget import (
     error_bound,
     retarget_job,
 )
-from kinematics.curves.reduction import ErrorBound
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
-from kinematics.retarget.solver import RetargetOptions
+from kinematics.retarget.options import RetargetOptions
 
 FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
 PRESETS = ("plain", "unreal", "unity", "mixamo")

@@ -12,9 +12,9 @@ import typer
 
 from a2p_backend.cli.blender import run_in_blender
 from a2p_backend.cli.console import check_writable, console, done, loading, warn
-from kinematics.curves.reduction import ErrorBound
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
-from kinematics.retarget.solver import RetargetOptions
+from kinematics.retarget.options import ROOT_MOTIONS, RetargetOptions
 
 _FIGURES = {
     "limb_direction_mean_deg": "limbs point elsewhere, mean degrees",
@@ -73,8 +73,8 @@ def retarget_job(
     for path in (source, rig, *([map_file] if map_file else [])):
         if not path.is_file():
             raise A2PError(f"There is no file {path}.")
-    if options.root_motion not in ("hips", "root", "none"):
-        raise A2PError(f"root-motion is {options.root_motion!r}: choose one of hips, root, none.")
+    if options.root_motion not in ROOT_MOTIONS:
+        raise A2PError(f"root-motion is {options.root_motion!r}: choose one of {', '.join(ROOT_MOTIONS)}.")
     return {
         "source": str(source.resolve()),
         "rig": str(rig.resolve()),

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from kinematics.arrays import FloatArray
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.keys import Keys
-from kinematics.curves.reduction import LOCATION, Channel, ErrorBound, Figure, PosedError, reduce_keys
+from kinematics.curves.reduction import LOCATION, Channel, Figure, PosedError, reduce_keys
 from kinematics.curves.rotation_curves import QUATERNION
 from kinematics.gltf import Glb
 from kinematics.retarget.rig import Rig

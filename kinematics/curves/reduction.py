@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kinematics.arrays import BoolArray, FloatArray
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.fitting import fit
 from kinematics.curves.keys import Keys
 from kinematics.curves.knots import SegmentErrors
@@ -33,23 +34,6 @@ _FIRST_SHARE = 0.25
 """Of the bound that one bone may use up at first."""
 _STILL = 1e-7
 """A change this small over a whole take is none."""
-
-
-@dataclass(frozen=True)
-class ErrorBound:
-    """rotation: radians, of each bone in the world. hand: metres, where a hand's bone begins.
-
-    value: of single values, such as shape keys, which run from 0 to 1.
-    """
-
-    rotation: float = float(np.deg2rad(0.5))
-    hand: float = 0.002
-    value: float = 0.005
-
-    def __post_init__(self) -> None:
-        for name in ("rotation", "hand", "value"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
-                raise A2PError(f"The {name} error to simplify to must be a number above 0.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,10 @@ Nothing depends on the unit, place or turn of the target's object; its uneven sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
 from kinematics.retarget.contacts import find_contacts
 from kinematics.retarget.figure import Figure
 from kinematics.retarget.maps import BoneMap
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.planting import plant_feet
 from kinematics.retarget.pose import Pose, RigMotion
 from kinematics.retarget.reaching import reach_hands
@@ -20,29 +18,7 @@ from kinematics.retarget.soles import level_feet
 from kinematics.retarget.source import SourceMotion
 from kinematics.retarget.task import Task
 
-__all__ = ["RetargetOptions", "RigMotion", "RootMotion", "retarget"]
-
-RootMotion: TypeAlias = Literal["hips", "root", "none"]
-
-
-@dataclass(frozen=True)
-class RetargetOptions:
-    """plant_feet: hold feet still while the source's stand; the hips go along.
-    reach_hands: keep hands near where they are seen from between the shoulders, in arm lengths, as far as
-        a few degrees of the arms' directions bring them there.
-    start_at_rest: begin at the rest pose's place, not the source's.
-    root_motion: what travels level: the hips, as an animator keys it; the rig's root bone, as game engines
-        want it; or nothing, for a figure that stays in its place.
-    hips_height: how high the hips are carried, 1 as the source does. Planted feet stay on the floor.
-    fingers: whether fingers are copied; else they stay as they are.
-    """
-
-    plant_feet: bool = False
-    reach_hands: bool = False
-    start_at_rest: bool = False
-    root_motion: RootMotion = "hips"
-    hips_height: float = 1.0
-    fingers: bool = True
+__all__ = ["RetargetOptions", "RigMotion", "retarget"]
 
 
 def retarget(

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.gltf_keys import reduce_motion
-from kinematics.curves.reduction import ErrorBound
 from kinematics.gltf import Glb, GltfError
 from kinematics.rotations import quaternion_multiply
 from tests.curves.gltf_motion import node_matrices

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.keys import Keys
-from kinematics.curves.reduction import LOCATION, VALUE, Channel, ErrorBound, Figure, Reduction, reduce_keys
+from kinematics.curves.reduction import LOCATION, VALUE, Channel, Figure, Reduction, reduce_keys
 from kinematics.curves.rotation_curves import rotation_of
 from kinematics.errors import A2PError
 from kinematics.retarget.rig import pose_matrices

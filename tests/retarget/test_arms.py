@@ -7,8 +7,9 @@ import pytest
 
 from kinematics.retarget.arms import lean
 from kinematics.retarget.fidelity import measure
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig, pose_matrices
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.retarget.source import SourceMotion
 from kinematics.rotations import quaternion_from_euler_xyz, quaternion_multiply
 from tests.retarget.figures import Build, figure, talk

@@ -9,8 +9,9 @@ import pytest
 from kinematics.bvh import read_bvh
 from kinematics.retarget.detection import detect
 from kinematics.retarget.fidelity import measure
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import pose_matrices
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_bvh
 from tests.retarget.figures import Build, figure
 

@@ -11,8 +11,9 @@ from kinematics.retarget.corrections import Correction, CorrectionError
 from kinematics.retarget.detection import detect
 from kinematics.retarget.fidelity import measure
 from kinematics.retarget.maps import BoneMap, MapError, known_family, read_map, save_map
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig, pose_matrices
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.rotations import (
     quaternion_conjugate,
     quaternion_from_euler_xyz,

@@ -13,8 +13,9 @@ from kinematics.retarget.detection import detect
 from kinematics.retarget.fidelity import measure
 from kinematics.retarget.limbs import reach
 from kinematics.retarget.maps import BoneMap
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig, RigError, pose_matrices
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.retarget.source import (
     MotionError,
     SourceMotion,
