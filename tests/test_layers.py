@@ -42,13 +42,13 @@ CARRIED = ("kinematics", "a2p_backend", "a2p_backend.wire")  # what travels into
 ROOMS = tuple(f"a2p_backend.{room}" for room in ("audio", "motion", "avatar"))
 ACTORS = (*CARRIED, *ROOMS, "a2p_backend.actors")
 PERFORMER = (*ACTORS, "a2p_backend.performer")
-BLENDER_MODULE = "a2p_backend.blender_module"
+BLENDER_PROCESS = "a2p_backend.blender_process"
 
 LAYERS = (
     # package, what it may import of the project, and of libraries
     Layer("kinematics", (), NUMPY),
     Layer("a2p_backend", (), ()),
-    Layer(BLENDER_MODULE, (), ()),
+    Layer(BLENDER_PROCESS, ("kinematics",), ()),
     Layer("a2p_backend.wire", ("kinematics", "a2p_backend"), (*NUMPY, "zmq")),
     Layer("a2p_backend.audio", CARRIED),
     Layer("a2p_backend.motion", CARRIED),
@@ -56,14 +56,14 @@ LAYERS = (
     Layer("a2p_backend.actors", (*CARRIED, *ROOMS)),
     Layer("a2p_backend.performer", ACTORS),
     Layer("a2p_backend.server", PERFORMER),
-    Layer("a2p_backend.training", (*PERFORMER, BLENDER_MODULE)),
+    Layer("a2p_backend.training", (*PERFORMER, BLENDER_PROCESS)),
     Layer("a2p_backend.batch", PERFORMER),
     Layer("a2p_backend.bench", PERFORMER),
     Layer(
         "a2p_backend.cli",
         (
             *PERFORMER,
-            BLENDER_MODULE,
+            BLENDER_PROCESS,
             *(f"a2p_backend.{room}" for room in ("server", "training", "batch", "bench")),
         ),
     ),

@@ -1,19 +1,16 @@
-"""Blender as a process of its own: bpy and torch never share one."""
+"""Jobs for `blender_addon.headless`: what it needs to know of a take is written into files for it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from a2p_backend import blender_module
+from a2p_backend import blender_process
 from a2p_backend.wire.performance import load_take
-from kinematics.errors import A2PError
 from kinematics.face_codes import FACE_CODE_NAMES
 
 LONGEST_JOB = 3600.0
@@ -24,8 +21,8 @@ def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
 
     job: see there, without `body`; face: whether a take's face goes along, None where that takes no time.
     """
-    if not blender_module.is_installed():
-        raise A2PError(blender_module.MISSING)
+    blender_process.require()
+    results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="a2p-blender-") as folder:
         if job["source"].endswith(".npz"):
             job = {**job, "body": str(_write_body(Path(job["source"]), Path(folder)))}
@@ -34,24 +31,14 @@ def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
             job = {**job, "face": None}
         order = Path(folder) / "job.json"
         order.write_text(json.dumps(job), encoding="utf-8")
-        command = [sys.executable, "-m", "blender_addon.headless", str(order)]
-        try:
-            finished = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
-                errors="replace", timeout=LONGEST_JOB,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise A2PError(
-                f"Blender was not done after {LONGEST_JOB:.0f} s: try a shorter motion."
-            ) from error
-    if finished.returncode:
-        said = blender_module.error_said(finished.stderr)
-        if said:
-            raise A2PError(said)
-        last = blender_module.last_line(finished.stderr, f"status {finished.returncode}")
-        raise A2PError(f"Blender failed on {job['rig']}, which may be damaged: {last}")
-    results = [line for line in finished.stdout.splitlines() if line.startswith('{"result"')]
-    result: dict[str, Any] = json.loads(results[-1])["result"]
+        blender_process.run_program(
+            "blender_addon.headless",
+            [str(order)],
+            LONGEST_JOB,
+            results.append,
+            crash=f"Blender failed on {job['rig']}, which may be damaged",
+        )
+    result: dict[str, Any] = results[-1]["result"]
     return result
 
 

@@ -6,7 +6,6 @@ Three processes, as in real use, which talk over the wire: this one, a backend (
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from a2p_backend import blender_module
+from a2p_backend import blender_process
 from a2p_backend.cli.console import StageBars, console, loading
+from a2p_backend.cli.source import LONGEST_JOB
 from a2p_backend.wire.endpoint import EndpointError, read_endpoint
 from a2p_backend.wire.performance import FPS, load_take
 from a2p_backend.wire.progress import Progress
@@ -43,8 +43,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another take.")] = 0,
 ) -> None:
     """Perform a recording, bring it into Blender, and show what came of it."""
-    if not blender_module.is_installed():
-        raise A2PError(blender_module.MISSING)
+    blender_process.require()
     began = time.monotonic()
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("a2p_backend") / "assets" / CLIP) as shipped:
@@ -93,33 +92,20 @@ def _await_endpoint(endpoint: Path, process: subprocess.Popen[bytes]) -> None:
 def _blender(
     endpoint: Path, recording: Path, out: Path, actor: str, seed: int, seconds: dict[str, float]
 ) -> None:
-    """Runs the add-on on the recording and shows its progress. Raises A2PError with what the add-on says."""
-    command = [
-        sys.executable, "-m", "blender_addon.batch", "--endpoint", str(endpoint), "--clip", str(recording),
-        "--out", str(out), "--actor", actor, "--seed", str(seed), "--progress",
+    """Runs the add-on on the recording and shows its progress. Raises BlenderError."""
+    arguments = [
+        "--endpoint", str(endpoint), "--clip", str(recording), "--out", str(out), "--actor", actor,
+        "--seed", str(seed), "--progress",
     ]  # fmt: skip
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints, StageBars() as bars:
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, encoding="utf-8"
-        ) as process:
-            assert process.stdout is not None
-            for event in _events(process.stdout):
-                if "seconds" in event:
-                    seconds[str(event["stage"])] = float(event["seconds"])
-                else:
-                    bars(Progress(str(event["stage"]), int(event["done"]), int(event["total"])))
-        if process.returncode:
-            complaints.seek(0)
-            said = complaints.read()
-            last = blender_module.last_line(said, f"status {process.returncode}")
-            raise A2PError(blender_module.error_said(said) or f"Blender failed: {last}")
+    with StageBars() as bars:
 
+        def tell(report: blender_process.Report) -> None:
+            if "seconds" in report:
+                seconds[report["stage"]] = report["seconds"]
+            else:
+                bars(Progress(report["stage"], report["done"], report["total"]))
 
-def _events(output: Iterator[str]) -> Iterator[dict[str, object]]:
-    """What the add-on reports, one JSON object a line, among what Blender itself prints."""
-    for line in output:
-        if line.startswith("{"):
-            yield json.loads(line)
+        blender_process.run_program("blender_addon.batch", arguments, LONGEST_JOB, tell)
 
 
 def _preview(out: Path) -> None:

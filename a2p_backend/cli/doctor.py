@@ -14,7 +14,7 @@ import typer
 import zmq
 
 import a2p_backend
-from a2p_backend import blender_module
+from a2p_backend import blender_process
 from a2p_backend.cli.console import console, loading
 from a2p_backend.wire.client import Client
 from a2p_backend.wire.endpoint import default_endpoint_path, read_endpoint
@@ -102,8 +102,8 @@ def _rasterisers() -> Iterator[Finding]:
 
 
 def _helpers() -> Iterator[Finding]:
-    if not blender_module.is_installed():
-        remedy = f"`{blender_module.INSTALL}` to export FBX without Blender, or use Blender itself"
+    if not blender_process.is_installed():
+        remedy = f"`{blender_process.INSTALL}` to export FBX without Blender, or use Blender itself"
         yield Finding("bpy", "not installed", remedy)
     else:
         yield Finding("bpy", importlib.metadata.version("bpy"))

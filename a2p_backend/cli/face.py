@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from a2p_backend import blender_module
+from a2p_backend import blender_process
 from a2p_backend.avatar.head import FloatArray, Head, HeadSurface
 from a2p_backend.cli.console import StageBars, check_writable, done
 from a2p_backend.wire.performance import Performance, load_take
@@ -97,6 +95,7 @@ def _write_cache(performance: Performance, head: Head, out: Path, kind: str, in_
 
 def _write_alembic(performance: Performance, head: Head, out: Path, in_place: bool) -> None:
     """Through Blender's exporter, in a process without torch."""
+    blender_process.require()
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
         mesh, cache = Path(folder) / "head.npz", Path(folder) / "head.pc2"
         _save_mesh(head.surface, mesh)
@@ -105,7 +104,7 @@ def _write_alembic(performance: Performance, head: Head, out: Path, in_place: bo
         with cache.open("wb") as file:
             write_point_cache(file, ".pc2", frames, performance.frame_count, points, performance.fps)
         arguments = [str(mesh), str(cache), str(out), "--fps", str(performance.fps)]
-        _in_blender("blender_addon.face_export", arguments)
+        blender_process.run_program("blender_addon.face_export", arguments, _EXPORT_SECONDS, lambda _: None)
 
 
 def _told(performance: Performance, head: Head, in_place: bool) -> Iterator[FloatArray]:
@@ -124,19 +123,3 @@ def _save_mesh(surface: HeadSurface, path: Path) -> None:
         uvs=surface.uvs,
         uv_faces=surface.uv_faces,
     )
-
-
-def _in_blender(module: str, arguments: list[str]) -> None:
-    if not blender_module.is_installed():
-        raise A2PError(blender_module.MISSING)
-    result = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_EXPORT_SECONDS,
-        check=False,
-    )
-    if result.returncode != 0:
-        said = blender_module.error_said(result.stderr)
-        raise A2PError(said or blender_module.last_line(result.stderr, "no reason given"))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from a2p_backend import blender_module
+from a2p_backend import blender_process
 from kinematics.camera import Camera
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write
@@ -61,7 +58,7 @@ def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
 def show(character: Path, light: Light, size: int, views: int, on_step: OnStep) -> dict[str, np.ndarray]:
     """The arrays of `blender_addon.character`: meshes and pictures.
 
-    Raises AvatarTrainingError with what Blender says of the character.
+    Raises BlenderError with what Blender says of the character.
     """
     return _run(character, ["--light", light, "--size", str(size), "--views", str(views)], on_step)
 
@@ -87,46 +84,17 @@ def posed(
 
 
 def _run(character: Path, arguments: Sequence[str], on_step: OnStep) -> dict[str, np.ndarray]:
-    if not blender_module.is_installed():
-        raise AvatarTrainingError(blender_module.MISSING)
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
-        command = [
-            sys.executable,
-            "-m",
+        blender_process.run_program(
             "blender_addon.character",
-            str(character),
-            "--out",
-            folder,
-            *arguments,
-        ]
-        with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
-            subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, encoding="utf-8"
-            ) as process,
-        ):
-            try:
-                _listen(process, on_step)
-                code = process.wait(timeout=_SECONDS)
-            finally:
-                process.kill()
-            complaints.seek(0)
-            said = complaints.read()
-        if code != 0:
-            reason = blender_module.error_said(said) or blender_module.last_line(said, "no reason")
-            raise AvatarTrainingError(reason)
+            [str(character), "--out", folder, *arguments],
+            _SECONDS,
+            lambda report: on_step(report["stage"], report["done"], report["total"]),
+        )
         path = Path(folder) / "character.npz"
         if path.stat().st_size > _LARGEST_BYTES:
             raise AvatarTrainingError(f"The views of {character.name} are too large: fewer --views will do.")
         return _read(path)
-
-
-def _listen(process: subprocess.Popen[str], on_step: OnStep) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith('{"stage"'):
-            event = json.loads(line)
-            on_step(event["stage"], event["done"], event["total"])
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
