@@ -6,6 +6,7 @@ pelvis. Renderer and add-on both place a take by this function, so that the plat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 _ROOT = 1
 _SOLE_HEIGHT_CM = 6.0
 """Joints that rest no higher than this above the lowest one belong to the soles."""
+_FRAMES_AT_ONCE = 1800
+
+Find = Callable[["Body", npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""(body, pose (T, 104)) -> something of each frame (T, ...)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +69,12 @@ def stage_for(body: Body, pose: npt.NDArray[np.floating[Any]]) -> Stage:
     flip: npt.NDArray[np.float64] = np.linalg.solve(drive, turn @ drive)
     half_way = Stage(turned, np.zeros(3), flip)
     placed = half_way.apply(given)
-    middle = body.global_states(placed).translation[:, _ROOT].mean(axis=0)
-    root = body.global_states(given).translation[:, _ROOT].mean(axis=0)
+    middle = _frame_by_frame(_roots, body, placed).mean(axis=0)
+    root = _frame_by_frame(_roots, body, given).mean(axis=0)
     target = turn @ (root - root * horizontal)
     shift: npt.NDArray[np.float64] = np.linalg.solve(drive, target - middle)
     placed[:, :3] += shift
-    lift = np.array([0.0, -np.median(_lowest_soles(body, placed)), 0.0])
+    lift = np.array([0.0, -np.median(_frame_by_frame(_lowest_soles, body, placed)), 0.0])
     raised: npt.NDArray[np.float64] = np.linalg.solve(drive, lift)
     return Stage(turned, shift + raised, flip)
 
@@ -96,6 +101,17 @@ def _half_turn(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Root angles (T, 3), turned by pi about the vertical x: `Rx(pi) Rz(c) Ry(b) = Rz(-c) Ry(-b) Rx(pi)`."""
     yaw = np.remainder(angles[:, 0], 2 * np.pi) - np.pi
     return np.column_stack([yaw, -angles[:, 1], -angles[:, 2]])
+
+
+def _frame_by_frame(find: Find, body: Body, pose: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What `find` says of each frame: some at a time, as the joints' states take 30 times a pose's memory."""
+    starts = range(0, max(len(pose), 1), _FRAMES_AT_ONCE)
+    return np.concatenate([find(body, pose[start : start + _FRAMES_AT_ONCE]) for start in starts])
+
+
+def _roots(body: Body, pose: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(T, 3) where the root is in each frame, centimetres."""
+    return body.global_states(pose).translation[:, _ROOT]
 
 
 def _lowest_soles(body: Body, pose: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,8 @@
-"""Resampling to 48 kHz piece by piece: what a long recording takes beside itself does not grow with it."""
+"""Resampling to 48 kHz piece by piece, as the sound comes: no recording has to be there whole."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -20,22 +21,47 @@ _REACH = 9
 again, and one more: six zero crossings of its windowed sinc, a little stretched, as torchaudio has it.
 """
 
+FloatArray = NDArray[np.float32]
 
-def resampled(channel: NDArray[np.float32], rate: int, to: int) -> NDArray[np.float32]:
-    """A channel (N,) at `rate` Hz as one (M,) at `to` Hz, by torchaudio's windowed sinc."""
-    if rate == to:
-        return channel
-    ratio = Fraction(to, rate).limit_denominator(MAX_RATIO_TERM)
-    period, made = ratio.denominator, ratio.numerator
-    out = np.empty(-(-len(channel) * made // period), np.float32)
-    # Pieces begin where an input and an output sample meet, so that the filter is in the same phase.
-    piece = PIECE_SECONDS * rate // period * period
-    for start in range(0, len(channel), piece):
-        stop = min(start + piece, len(channel))
-        before = min(start, _REACH * period)
-        around = torch.from_numpy(channel[start - before : stop + _REACH * period])
-        part = torchaudio.functional.resample(around, period, made)[before // period * made :]
-        first = start // period * made
-        kept = part[: min(-(-(stop - start) * made // period), len(out) - first)]
-        out[first : first + len(kept)] = kept.numpy()
-    return out
+
+class Resampler:
+    """Takes a channel at `rate` Hz block by block and gives it at `to` Hz, by torchaudio's windowed sinc."""
+
+    def __init__(self, rate: int, to: int) -> None:
+        self._is_needed = rate != to
+        ratio = Fraction(to, rate).limit_denominator(MAX_RATIO_TERM)
+        self._period, self._made = ratio.denominator, ratio.numerator
+        # Pieces begin where an input and an output sample meet, so that the filter is in the same phase.
+        self._piece = PIECE_SECONDS * rate // self._period * self._period
+        self._reach = _REACH * self._period
+        self._blocks: list[FloatArray] = []
+        self._waiting = 0
+        """Samples in the blocks, the first `_before` of which were resampled and are seen once more."""
+        self._before = 0
+
+    def push(self, block: FloatArray) -> Iterator[FloatArray]:
+        """Takes a block (N,) and gives what of the result (M,) can be told."""
+        if not self._is_needed:
+            yield block
+            return
+        self._blocks.append(block)
+        self._waiting += len(block)
+        while self._waiting >= self._before + self._piece + self._reach:
+            yield self._resample_piece()
+
+    def finish(self) -> Iterator[FloatArray]:
+        """Gives the rest."""
+        while self._waiting > self._before:
+            yield self._resample_piece()
+
+    def _resample_piece(self) -> FloatArray:
+        heard = np.concatenate(self._blocks)
+        before, period = self._before, self._period
+        stop = min(before + self._piece, len(heard))
+        around = torch.from_numpy(heard[: stop + self._reach])
+        part = torchaudio.functional.resample(around, period, self._made)[before // period * self._made :]
+        self._before = min(stop, self._reach)
+        self._blocks = [heard[stop - self._before :]]
+        self._waiting = len(self._blocks[0])
+        made: FloatArray = part[: -(-(stop - before) * self._made // period)].numpy()
+        return made

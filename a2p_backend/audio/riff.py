@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 _UNKNOWN_LENGTH = (
     0xFFFFFFFF  # written by programs that stream; in RF64 the ds64 chunk holds the length instead
@@ -25,33 +26,37 @@ class WavLength:
     present: float | None
 
 
-def wav_length(content: bytes) -> WavLength | None:
+def wav_length(file: BinaryIO) -> WavLength | None:
     """The declared and the present length of a WAV file's sound.
 
-    None when `content` is not a WAV file, or has no whole format and data chunks.
+    None when the file is not a WAV file, or has no whole format and data chunks.
     """
-    if content[:4] not in (b"RIFF", b"RF64") or content[8:12] != b"WAVE":
+    total = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         return None
     sample_rate = bytes_a_second = 0
     long_length = None
-    for name, size, start in _chunks(content):
-        if name == b"ds64" and len(content) >= start + 16:
-            (long_length,) = struct.unpack_from("<Q", content, start + 8)
-        elif name == b"fmt " and len(content) >= start + 16:
-            sample_rate, bytes_a_second = struct.unpack_from("<II", content, start + 4)
+    for name, size, start in _chunks(file, total):
+        if name == b"ds64" and total >= start + 16:
+            _, long_length = struct.unpack("<QQ", file.read(16))
+        elif name == b"fmt " and total >= start + 16:
+            sample_rate, bytes_a_second = struct.unpack("<4xII4x", file.read(16))
         elif name == b"data":
             declared = long_length if size == _UNKNOWN_LENGTH else size
             if not bytes_a_second or declared is None:
                 return WavLength(sample_rate, None, None)
-            present = min(declared, len(content) - start)
+            present = min(declared, total - start)
             return WavLength(sample_rate, declared / bytes_a_second, present / bytes_a_second)
     return None
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, declared size and start of each chunk's content, in order."""
+def _chunks(file: BinaryIO, total: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, declared size and start of each chunk's content, in order; the file stands at that start."""
     position = 12
-    while position + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, position)
+    while position + 8 <= total:
+        file.seek(position)
+        name, size = struct.unpack("<4sI", file.read(8))
         yield name, size, position + 8
         position += 8 + size + size % 2  # chunks begin at even places

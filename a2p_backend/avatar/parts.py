@@ -17,7 +17,7 @@ import numpy as np
 
 from a2p_backend.avatar.plate import render_plate, sound_of
 from a2p_backend.avatar.portrait import Avatar
-from a2p_backend.avatar.video import VideoError, join_films, open_pictures
+from a2p_backend.avatar.video import Sound, VideoError, join_films, open_pictures
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress
 from a2p_backend.wire.settings import PlateSettings
@@ -31,7 +31,7 @@ def render_in_parts(
     avatar: Avatar,
     path: Path,
     settings: PlateSettings,
-    sound: np.ndarray | None,
+    sound: Sound | None,
     on_progress: OnProgress,
     cancelled: IsCancelled,
     part: int = PART,

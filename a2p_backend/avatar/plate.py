@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from a2p_backend.avatar.choice import choose_rasteriser
 from a2p_backend.avatar.portrait import Avatar
-from a2p_backend.avatar.video import SAMPLE_RATE, in_background, open_plate
+from a2p_backend.avatar.video import SAMPLE_RATE, Sound, in_background, open_plate
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import PlateSettings
@@ -21,7 +22,7 @@ def render_plate(
     avatar: Avatar,
     path: str | Path,
     settings: PlateSettings,
-    sound: np.ndarray | None,
+    sound: Sound | None,
     on_progress: OnProgress,
     cancelled: IsCancelled,
 ) -> None:
@@ -31,7 +32,7 @@ def render_plate(
 
     Args:
         path: an .mp4, a .mov, or a folder for a PNG of each frame; see `video.open_plate`.
-        sound: (N, 2) float32 at 48 kHz, of the whole take, or None for a silent video.
+        sound: of the whole take, or None for a silent video.
 
     Raises:
         A2PError: what cannot be drawn, for want of a rasteriser too; VideoError: what cannot be written.
@@ -58,6 +59,17 @@ def render_plate(
                 on_progress(Progress("plate", done, total))
 
 
-def sound_of(sound: np.ndarray | None, frames: range, fps: int) -> np.ndarray | None:
-    """The sound (N, 2) from the first of the frames on."""
-    return None if sound is None else sound[frames.start * SAMPLE_RATE // fps :]
+def sound_of(sound: Sound | None, frames: range, fps: int) -> Sound | None:
+    """The sound from the first of the frames on."""
+    return None if sound is None else _Later(sound, frames.start * SAMPLE_RATE // fps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Later:
+    """A sound without its first samples."""
+
+    sound: Sound
+    first: int
+
+    def __getitem__(self, span: slice) -> np.ndarray:
+        return self.sound[self.first + span.start : self.first + span.stop]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from a2p_backend.avatar.figure import Figure
+from a2p_backend.avatar.once_a_take import OnceATake
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.studio import Studio
 from a2p_backend.avatar.surface import Surface
@@ -61,8 +62,8 @@ class FigureAvatar:
 
     def __init__(self, body: Body, face_codes: tuple[str, ...] = ()) -> None:
         """face_codes: what the actor calls its first expression codes. Raises FigureError without a mesh."""
-        self._body = body
         self._figure = Figure(body, face_codes)
+        self._placed = OnceATake(lambda performance: place_on_stage(body, performance.pose))
 
     def step(self, settings: PlateSettings) -> int:
         return 1
@@ -77,7 +78,7 @@ class FigureAvatar:
         yield from studio_pictures(shapes, surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
-        pose, face = place_on_stage(self._body, performance.pose), performance.face
+        pose, face = self._placed(performance), performance.face
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
             some = frames[start : start + _FRAMES_AT_ONCE]
             rows = slice(some.start, some.stop)

@@ -44,6 +44,14 @@ class VideoError(A2PError):
     """The video cannot be written."""
 
 
+class Sound(Protocol):
+    """A film's sound (N, 2) float32 at 48 kHz, read by ranges as the film goes on; an array is one."""
+
+    def __getitem__(self, span: slice, /) -> np.ndarray:
+        """The samples of a range (n, 2), fewer where it reaches past the end."""
+        ...
+
+
 class FrameWriter(Protocol):
     """Takes a plate's frames in turn."""
 
@@ -60,7 +68,7 @@ class VideoWriter:
         container: av.container.OutputContainer,
         size: tuple[int, int],
         fps: int,
-        sound: np.ndarray | None,
+        sound: Sound | None,
         alpha: bool,
     ) -> None:
         codec, options, self._format = _PRORES if alpha else _opaque_codec()
@@ -95,7 +103,7 @@ class VideoWriter:
 class _SoundTrack:
     """The sound (N, 2) of a film, written as the film goes on; silence where it is over."""
 
-    def __init__(self, container: av.container.OutputContainer, sound: np.ndarray) -> None:
+    def __init__(self, container: av.container.OutputContainer, sound: Sound) -> None:
         self._container, self._sound = container, sound
         self._audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         self._audio.codec_context.bit_rate = _SOUND_BIT_RATE
@@ -141,7 +149,7 @@ def open_plate(
     path: str | Path,
     size: tuple[int, int],
     fps: int,
-    sound: np.ndarray | None = None,
+    sound: Sound | None = None,
     alpha: bool = False,
     first_frame: int = 0,
     every: int = 1,
@@ -171,7 +179,7 @@ def open_video(
     path: str | Path,
     size: tuple[int, int],
     fps: int,
-    sound: np.ndarray | None = None,
+    sound: Sound | None = None,
     alpha: bool = False,
 ) -> Iterator[VideoWriter]:
     """A writer of a film that appears at `path` when the block ends without an error, and not otherwise.
@@ -191,7 +199,7 @@ def open_video(
         writer.finish()
 
 
-def join_films(parts: Sequence[Path], path: Path, fps: int, sound: np.ndarray | None) -> None:
+def join_films(parts: Sequence[Path], path: Path, fps: int, sound: Sound | None) -> None:
     """One film of silent ones that `open_video` wrote alike, their pictures as they are; with sound.
 
     Raises VideoError where a part cannot be read or the film not be written.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLE_RATE, Clip
+from a2p_backend.audio.track import Samples
 from a2p_backend.bench.motion import peak_memory, versions
 from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_windows
 from a2p_backend.performer import FloatArray, perform
@@ -103,8 +104,28 @@ def repeated(clip: Clip, seconds: int) -> Clip:
     """The clip over and over, for so many seconds."""
     if len(clip.samples) == seconds * SAMPLE_RATE:
         return clip
-    samples = np.resize(clip.samples, (seconds * SAMPLE_RATE, 2))
-    return Clip(samples, clip.name, hashlib.sha256(samples).hexdigest())
+    samples = _Repeated(clip.samples, seconds * SAMPLE_RATE)
+    return Clip(samples, clip.name, hashlib.sha256(f"{clip.sha256} {seconds}".encode()).hexdigest())
+
+
+@dataclass(frozen=True, eq=False)
+class _Repeated:
+    """Samples over and over, as `Samples` of this length."""
+
+    once: Samples
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, span: slice) -> FloatArray:
+        first, stop, _ = span.indices(self.length)
+        parts = []
+        while first < stop:
+            begin = first % len(self.once)
+            parts.append(self.once[begin : begin + stop - first])
+            first += len(parts[-1])
+        return np.concatenate(parts) if parts else self.once[:0]
 
 
 def windows_between(frames: int) -> tuple[Window, ...]:

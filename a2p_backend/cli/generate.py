@@ -19,7 +19,7 @@ from a2p_backend.cli.source import (
     in_process,
     never_cancelled,
 )
-from a2p_backend.wire.client import Client, Job, read_clip
+from a2p_backend.wire.client import Client, Job, check_clip, read_clip
 from a2p_backend.wire.edit import KEEPABLE, UNEDITED, Edit, FrameRange, read_guide
 from a2p_backend.wire.performance import FPS, Performance, load_take, save_take
 from a2p_backend.wire.progress import OnProgress
@@ -117,8 +117,9 @@ def generate(
     for order in orders:
         check_writable(order.out)
 
-    recording = read_clip(clip)
+    check_clip(clip)
     if backend:
+        recording = read_clip(clip)
         for order in orders:
             made = in_backend(partial(_ask, recording=recording, clip_name=clip.name, order=order))
             save_take(made, order.out)
@@ -130,9 +131,7 @@ def generate(
         for order in orders:
             on_progress = bars if len(orders) == 1 else order.naming_itself(bars)
             performances.append(
-                service.generate(
-                    recording, clip.name, order.settings, order.edit, on_progress, never_cancelled
-                )
+                service.generate(clip, clip.name, order.settings, order.edit, on_progress, never_cancelled)
             )
             save_take(performances[-1], order.out)  # at once: the next may be interrupted
         return performances

@@ -18,7 +18,7 @@ from a2p_backend.cli.source import (
     in_process,
     never_cancelled,
 )
-from a2p_backend.wire.client import read_clip
+from a2p_backend.wire.client import check_clip, read_clip
 from a2p_backend.wire.performance import load_take
 from a2p_backend.wire.progress import OnProgress
 from a2p_backend.wire.settings import DEFAULT_ACTOR, VIEWS, PlateSettings, SettingsError, ViewCamera
@@ -100,9 +100,11 @@ def _render_take(
     if frames is not None:
         settings = dataclasses.replace(settings, frames=_frames(frames, performance.frame_count))
     drawn = settings.frames_of(performance.frame_count)
-    recording = None if clip is None else read_clip(clip)
+    if clip is not None:
+        check_clip(clip)
     clip_name = "" if clip is None else clip.name
     if backend:
+        recording = None if clip is None else read_clip(clip)
         ending = ".mov" if settings.alpha else ".mp4"
         if out.suffix.lower() != ending:
             raise A2PError(f"A backend makes {ending} files: name one, or render without --backend.")
@@ -116,7 +118,7 @@ def _render_take(
         in_process(
             device,
             lambda service, on_progress: service.write_plate(
-                performance, recording, clip_name, out, settings, on_progress, never_cancelled
+                performance, clip, clip_name, out, settings, on_progress, never_cancelled
             ),
         )
     done(

@@ -61,7 +61,7 @@ class Backend:
 
     def generate(
         self,
-        clip: bytes,
+        clip: bytes | Path,
         clip_name: str,
         settings: GenerateSettings,
         edit: Edit,
@@ -116,7 +116,7 @@ class Backend:
     def write_plate(
         self,
         performance: Performance,
-        clip: bytes | None,
+        clip: bytes | Path | None,
         clip_name: str,
         path: Path,
         settings: PlateSettings,

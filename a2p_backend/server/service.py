@@ -30,14 +30,14 @@ class Service(Protocol):
 
     def generate(
         self,
-        clip: bytes,
+        clip: bytes | Path,
         clip_name: str,
         settings: GenerateSettings,
         edit: Edit,
         on_progress: OnProgress,
         cancelled: IsCancelled,
     ) -> Performance:
-        """clip: the recording as its file's bytes."""
+        """clip: the recording, as its file's bytes, which were sent, or as a file of this machine."""
         ...
 
     def render_plate(

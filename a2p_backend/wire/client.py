@@ -382,6 +382,14 @@ class Client:
             raise RuntimeError("a Client belongs to the thread that made it")
 
 
+def check_clip(path: Path) -> None:
+    """Raises A2PError unless there is a file that can be read."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise A2PError(f"Cannot read the recording {path}: {error.strerror or error}.") from error
+
+
 def read_clip(path: Path) -> bytes:
     """A recording's bytes, as `Client.generate` takes them. Raises A2PError: unreadable, or over 512 MiB."""
     try:

@@ -25,7 +25,7 @@ from kinematics.files import atomic_write
 FPS = 30
 POSE_SIZE = 104
 FACE_SIZE = 256
-MAX_FRAMES = 10 * 60 * FPS
+MAX_FRAMES = 8 * 3600 * FPS
 
 TAKE_FORMAT = "a2p-take"
 TAKE_VERSION = 1
@@ -44,7 +44,7 @@ class TakeError(A2PError):
 class Performance:
     """One actor's motion to one clip, and what made it.
 
-    pose: (T, 104) float32, body parameters (decimetres and radians); T is 1 .. 18000 frames.
+    pose: (T, 104) float32, body parameters (decimetres and radians); T is 1 .. 864000 frames, 8 hours.
     face: (T, 256) float32, expression codes.
     guide: (K, 104) float32, the guide poses that steered the body, one a second; K <= T, may be 0.
     actor, seed: the name of the model set, and the seed of the take.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from a2p_backend.wire.performance import MAX_FRAMES
 from kinematics.errors import A2PError
 
 DEFAULT_ACTOR = "default"
@@ -21,8 +22,8 @@ MIN_STEPS = 2  # a single step would see the clean end of the schedule only
 MAX_STEPS = 1000  # the length of the diffusion schedule
 MAX_GUIDANCE = 100.0
 MIN_PLATE_SIDE, MAX_PLATE_SIDE = 64, 4096
-MAX_FRAME = 10 * 60 * 30  # of the longest performance
-MAX_RECORDING_SECONDS = 10 * 60  # what a performance may last
+MAX_SENT_SECONDS = 10 * 60  # of a clip that a running backend is sent: what Blender holds in one Action
+MAX_RECORDING_SECONDS = MAX_SENT_SECONDS  # of a recording from the microphone
 RASTERISERS = ("auto", "opengl", "pytorch3d")
 VIEWS = ("front", "side", "both")
 WORLDS = ("scene", "capture")
@@ -222,8 +223,8 @@ class PlateSettings:
                 f"frames is {str(frames)[:80]!r}: give the first frame and the one after the last."
             )
         first, last = frames
-        _check_integer("the first frame", first, 0, MAX_FRAME - 1)
-        _check_integer("the frame after the last", last, first + 1, MAX_FRAME)
+        _check_integer("the first frame", first, 0, MAX_FRAMES - 1)
+        _check_integer("the frame after the last", last, first + 1, MAX_FRAMES)
         object.__setattr__(self, "frames", (first, last))
 
     def frames_of(self, count: int) -> range:

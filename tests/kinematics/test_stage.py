@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinematics import stage
 from kinematics.armature import to_armature_space
 from kinematics.body import load_default_body
 from kinematics.stage import place_on_stage, stage_for
@@ -75,3 +76,10 @@ def test_other_poses_of_a_take_go_to_the_stage_and_back(body, yaw):
     back = stage.undo(stage.apply(pose[::10]))
     back[:, 3] += 2 * np.pi * np.round((pose[::10, 3] - back[:, 3]) / (2 * np.pi))
     np.testing.assert_allclose(back, pose[::10], atol=1e-5)
+
+
+def test_a_long_take_is_placed_as_at_once(body, monkeypatch):
+    pose = sway(50)
+    at_once = place_on_stage(body, pose)
+    monkeypatch.setattr(stage, "_FRAMES_AT_ONCE", 7)
+    np.testing.assert_array_equal(place_on_stage(body, pose), at_once)

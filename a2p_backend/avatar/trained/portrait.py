@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from a2p_backend.avatar.once_a_take import OnceATake
 from a2p_backend.avatar.portrait import Picture, studio_pictures
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.surface import Surface
-from a2p_backend.avatar.trained.carriers import carrier_for
+from a2p_backend.avatar.trained.carriers import Carrier, carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder, FloatArray
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import PlateSettings
@@ -40,6 +41,7 @@ class TrainedPortrait:
         """face_codes: what the actor calls its first expression codes."""
         self._decoder, self._body = decoder, body
         self._expression_of_code = expression_matrix(decoder.expressions, face_codes)
+        self._posed = OnceATake(self._pose)
 
     def step(self, settings: PlateSettings) -> int:
         return 1
@@ -56,13 +58,17 @@ class TrainedPortrait:
         yield from studio_pictures(shapes, surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
-        pose = place_on_stage(self._body, performance.pose)
-        carrier = carrier_for(self._decoder, self._body, pose, performance.fps)
+        pose, carrier = self._posed(performance)
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
             some = frames[start : start + _FRAMES_AT_ONCE]
             rows = slice(some.start, some.stop)
             values = self._expressions(performance.face[rows])
             yield from carrier.carry(self._decoder.shaped(values, pose[rows]), rows)
+
+    def _pose(self, performance: Performance) -> tuple[FloatArray, Carrier]:
+        """The take's poses on the stage, and how they carry the skin."""
+        pose = place_on_stage(self._body, performance.pose)
+        return pose, carrier_for(self._decoder, self._body, pose, performance.fps)
 
     def light(self, performance: Performance, frames: range) -> Iterator[torch.Tensor | None]:
         """The network's light on the texture, frame by frame."""
