@@ -45,7 +45,7 @@ def render_in_parts(
         render_plate(performance, avatar, path, settings, sound, on_progress, cancelled)
         return
     every = avatar.step(settings)
-    folder = path.with_name(f".{path.name}.{_mark(performance, settings)}.parts")
+    folder = path.with_name(f".{path.name}.{_mark(performance, avatar, settings)}.parts")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -83,9 +83,9 @@ def _place(picture: Path, target: Path) -> None:
         shutil.copyfile(picture, target)
 
 
-def _mark(performance: Performance, settings: PlateSettings) -> str:
-    """What the parts are of: the motion, the actor and the settings."""
-    told = json.dumps([performance.actor, performance.fps, settings.to_dict()]).encode()
+def _mark(performance: Performance, avatar: Avatar, settings: PlateSettings) -> str:
+    """What the parts are of: the motion, what draws the actor, and the settings."""
+    told = json.dumps([performance.actor, avatar.digest, performance.fps, settings.to_dict()]).encode()
     digest = hashlib.sha256(told)
     for motion in (performance.pose, performance.face):
         digest.update(np.ascontiguousarray(motion))

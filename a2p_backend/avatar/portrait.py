@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from a2p_backend.avatar.digest import digest_of
 from a2p_backend.avatar.figure import Figure
 from a2p_backend.avatar.once_a_take import OnceATake
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.studio import Studio
 from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.views import stage_cameras
-from a2p_backend.wire.performance import Performance
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, Performance
 from a2p_backend.wire.settings import PlateSettings
 from kinematics.body import Body
 from kinematics.stage import place_on_stage
@@ -35,6 +37,11 @@ _FRAMES_AT_ONCE = 30
 
 class Avatar(Protocol):
     """Someone of whom a plate can be drawn."""
+
+    @property
+    def digest(self) -> str:
+        """Of what draws: another one where the same performance may give other pictures."""
+        ...
 
     def step(self, settings: PlateSettings) -> int:
         """Frames of the take from one picture to the next."""
@@ -64,6 +71,13 @@ class FigureAvatar:
         """face_codes: what the actor calls its first expression codes. Raises FigureError without a mesh."""
         self._figure = Figure(body, face_codes)
         self._placed = OnceATake(lambda performance: place_on_stage(body, performance.pose))
+
+    @cached_property
+    def digest(self) -> str:
+        figure = self._figure
+        rest = figure.posed(np.zeros((1, POSE_SIZE), np.float32), np.zeros((1, FACE_SIZE), np.float32))
+        arrays = {"rest": rest, "faces": figure.faces, "colours": figure.colours, "gloss": figure.gloss}
+        return digest_of(arrays.items())
 
     def step(self, settings: PlateSettings) -> int:
         return 1

@@ -22,8 +22,9 @@ FRAMES, SIZE = 20, 64
 class Ramp:
     """An avatar that brightens by 10 a frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, digest: str = "first") -> None:
         self.drawn: list[int] = []
+        self.digest = digest
 
     def step(self, settings):
         return 1 if settings.quality == "full" else 2
@@ -116,6 +117,15 @@ def test_parts_of_other_settings_are_left_alone(take, tmp_path):
     other = PlateSettings(SIZE, SIZE, view="side")
     render_in_parts(take, avatar, path, other, None, lambda _: None, lambda: False, part=6)
     assert len(avatar.drawn) == FRAMES
+
+
+def test_parts_of_an_avatar_that_was_trained_anew_are_left_alone(take, tmp_path):
+    path, settings = tmp_path / "plate.mp4", PlateSettings(SIZE, SIZE)
+    before, after = Ramp("before"), Ramp("after")
+    with pytest.raises(Cancelled):
+        render_in_parts(take, before, path, settings, None, lambda _: None, lambda: len(before.drawn) == 9, 6)
+    render_in_parts(take, after, path, settings, None, lambda _: None, lambda: False, part=6)
+    assert len(after.drawn) == FRAMES
 
 
 def test_a_folder_that_is_not_there(take, tmp_path):

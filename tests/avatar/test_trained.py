@@ -60,6 +60,18 @@ def test_its_weights_and_texture_coordinates(decoder):
     assert decoder.uvs.max() <= 1
 
 
+def test_another_texture_or_network_is_another_digest(decoder, body):
+    def digest(changed):
+        return TrainedPortrait(changed, body, FACE_CODE_NAMES).digest
+
+    texture = decoder.texture.copy()
+    texture[0, 0, 0] ^= 1
+    found = [digest(changed) for changed in (decoder, replace(decoder, texture=texture))]
+    found.append(digest(replace(decoder, network=None)))
+    assert len(set(found)) == 3
+    assert digest(replace(decoder)) == found[0]
+
+
 def test_the_skin_follows_the_rig(decoder, body):
     pose = np.zeros((2, 104), np.float32)
     pose[1, 12] = 0.5  # neck_rx, to the figure's left, which is +X

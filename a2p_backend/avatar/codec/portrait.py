@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from a2p_backend.avatar.codec.config import AvatarError
 from a2p_backend.avatar.codec.fused import FusedAvatar
 from a2p_backend.avatar.codec.render import PRESETS, AvatarRenderer, Picture
 from a2p_backend.avatar.codec.storage import StoredAvatar
+from a2p_backend.avatar.digest import digest_of
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.views import camera_of, fitted, in_capture_world, stage_cameras, stage_of
 from a2p_backend.wire.performance import Performance
@@ -28,6 +30,17 @@ class CodecPortrait:
         """The avatar's weights are fused and moved to the device."""
         self._fused = FusedAvatar(stored.model.to(device))
         self._views = stored.views
+
+    @cached_property
+    def digest(self) -> str:
+        weights = self._fused.avatar.state_dict().items()
+        cameras = self._views.cameras
+        return digest_of(
+            [
+                *((name, tensor.cpu().numpy()) for name, tensor in weights),
+                *((f"camera {number}", camera.K @ camera.Rt) for number, camera in enumerate(cameras)),
+            ]
+        )
 
     @property
     def _body(self) -> Body:

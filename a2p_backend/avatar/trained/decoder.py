@@ -106,23 +106,28 @@ class Decoder:
     def save(self, folder: Path) -> None:
         """Write the decoder's file into a folder, whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            field.name: np.ascontiguousarray(getattr(self, field.name))
-            for field in fields(self)
-            if field.name not in _NOT_ARRAYS
-        }
         metadata = {
             "format": _FORMAT,
             "names": json.dumps({"expressions": self.expressions, "bones": self.bones}),
         }
         if self.network is not None:
             metadata["network"] = json.dumps(asdict(self.network.config))
+        with atomic_write(folder / DECODER_FILE) as file:
+            file.write(save(self.arrays(), metadata=metadata))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All its numbers by their names in the file, the network's in half precision."""
+        arrays = {
+            field.name: np.ascontiguousarray(getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in _NOT_ARRAYS
+        }
+        if self.network is not None:
             for name, tensor in self.network.state_dict().items():
                 values = tensor.detach().cpu().numpy()
                 half = values.astype(np.float16) if values.dtype == np.float32 else values
                 arrays[_NETWORK + name] = np.ascontiguousarray(half)
-        with atomic_write(folder / DECODER_FILE) as file:
-            file.write(save(arrays, metadata=metadata))
+        return arrays
 
 
 def _check_network(network: AvatarNetwork, expressions: int, vertices: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from a2p_backend.avatar.digest import digest_of
 from a2p_backend.avatar.once_a_take import OnceATake
 from a2p_backend.avatar.portrait import Picture, studio_pictures
 from a2p_backend.avatar.rasteriser import Rasteriser
@@ -42,6 +44,10 @@ class TrainedPortrait:
         self._decoder, self._body = decoder, body
         self._expression_of_code = expression_matrix(decoder.expressions, face_codes)
         self._posed = OnceATake(self._pose)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of([*self._decoder.arrays().items(), ("expressions", self._expression_of_code)])
 
     def step(self, settings: PlateSettings) -> int:
         return 1
