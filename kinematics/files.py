@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+
+def temporary_beside(target: Path) -> Path:
+    """A hidden name of this process beside `target`, of the same ending, that nothing else has."""
+    return target.with_name(f".{target.stem}.{os.getpid()}.{os.urandom(4).hex()}.tmp{target.suffix}")
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Removes temporary files and folders of `path` whose processes are gone, killed before they could.
+
+    On Windows, where a process cannot be asked for without harm, nothing is removed.
+    """
+    target = Path(path)
+    if sys.platform == "win32" or not target.parent.is_dir():
+        return
+    ending = re.escape(f".tmp{target.suffix}")
+    ours = re.compile(rf"{re.escape(f'.{target.stem}.')}(\d+)\.[0-9a-f]{{8}}{ending}")
+    for entry in target.parent.iterdir():
+        found = ours.fullmatch(entry.name)
+        if found is None or _runs(int(found[1])):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 @contextmanager
@@ -17,8 +55,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     After an error (Ctrl-C included) it is removed and whatever was at `path` is untouched. OSErrors are
     raised as they are.
     """
+    temporary = temporary_beside(Path(path))
     target = Path(path)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.{os.urandom(4).hex()}.tmp{target.suffix}")
     try:
         yield temporary
         temporary.replace(target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,7 @@ from av.video.reformatter import Colorspace
 
 from a2p_backend.avatar.contact_sheet import PictureError, write_png
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
+from kinematics.files import atomic_write, remove_leftovers, temporary_beside
 
 SAMPLE_RATE = 48_000
 
@@ -228,6 +227,7 @@ def join_films(parts: Sequence[Path], path: Path, fps: int, sound: Sound | None)
 def _open_film(path: Path, *, quicktime: bool = False) -> Iterator[av.container.OutputContainer]:
     form = "mov" if quicktime or path.suffix.lower() == ".mov" else "mp4"
     try:
+        remove_leftovers(path)
         with atomic_write(path) as file, av.open(file, "w", format=form) as container:
             yield container
     except (OSError, av.FFmpegError) as error:
@@ -253,8 +253,9 @@ def open_pictures(path: str | Path, first_frame: int = 0, every: int = 1) -> Ite
     target = Path(path)
     if target.exists():
         raise VideoError(f"Cannot write pictures into {path}: it exists; name a folder that does not.")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    partial = temporary_beside(target)
     try:
+        remove_leftovers(target)
         partial.mkdir()
         yield PictureWriter(partial, itertools.count(first_frame + 1, every))
         partial.rename(target)
