@@ -22,7 +22,7 @@ from kinematics.arrays import FloatArray
 
 _ONSET = 0.1
 """e: how sharply pulling begins where a distance is no longer tolerated, in the pull's own unit."""
-_STIFFNESS = 0.01
+_STIFFNESS = 0.006
 """Distance that remains, of the chain's length, for a pull that brings segments to 0.7 of their limits."""
 _STEPS = 20
 _PRECISION = 1e-5
@@ -30,18 +30,23 @@ _PRECISION = 1e-5
 
 
 def lean(
-    segments: Sequence[FloatArray], move: FloatArray, tolerance: FloatArray, limit: FloatArray
+    segments: Sequence[FloatArray],
+    move: FloatArray,
+    tolerance: FloatArray,
+    limits: Sequence[FloatArray],
 ) -> list[FloatArray]:
     """Vectors (T, 3) of a chain's segments, turned so that the chain's end moves by about `move` (T, 3).
 
-    tolerance: (T,) how far from there the end may stay. limit: (T,) radians by which no segment turns more.
+    tolerance: (T,) how far from there the end may stay. limits: (T,) for each segment, radians by which it
+    turns no more.
     """
     vectors = [np.ascontiguousarray(segment.T) for segment in segments]
     lengths = [np.linalg.norm(vector, axis=0) for vector in vectors]
     units = [vector / np.maximum(length, 1e-12) for vector, length in zip(vectors, lengths, strict=True)]
     whole, wanted = np.sum(lengths, axis=0), move.T
+    room = np.sum([limit * length for limit, length in zip(limits, lengths, strict=True)], axis=0)
     distance = np.linalg.norm(wanted, axis=0)
-    far = np.clip((distance - tolerance) / np.maximum(limit * whole, 1e-12), 0.0, 1.0)
+    far = np.clip((distance - tolerance) / np.maximum(room, 1e-12), 0.0, 1.0)
     pull = wanted * (far / np.maximum(distance, 1e-12))
     for _ in range(_STEPS):
         size = np.linalg.norm(pull, axis=0)
@@ -49,7 +54,7 @@ def lean(
         rest = tolerance / onset + _STIFFNESS * whole
         error = rest * pull - wanted
         slope = _symmetric(rest, -tolerance / onset**3, pull)
-        for unit, length in zip(units, lengths, strict=True):
+        for unit, length, limit in zip(units, lengths, limits, strict=True):
             turned, derivative = _turn(unit, pull, limit)
             error += length * turned
             slope += length * derivative
@@ -61,7 +66,7 @@ def lean(
         pull = pull - step * np.minimum(1.0, (0.5 + 0.5 * size) / np.maximum(longest, 1e-12))
     return [
         (vector + length * _turn(unit, pull, limit)[0]).T
-        for vector, unit, length in zip(vectors, units, lengths, strict=True)
+        for vector, unit, length, limit in zip(vectors, units, lengths, limits, strict=True)
     ]
 
 

@@ -23,8 +23,9 @@ _HAND_PERCENTILE = 99.0
 @dataclass(frozen=True)
 class Fidelity:
     """limb_direction_mean_deg, limb_direction_p99_deg: between the directions of arms' and legs' bones.
-    hand_error_arm_fraction: how far hands are, seen from between the shoulders, from where the source has
-    them, as a part of `Figure.arm_span`; 99th percentile.
+    hand_error_arm_fraction: how far hands are, seen from the chest, from where the source has them, as a part
+    of `Figure.arm_span`; 99th percentile. Seen from where the chest carries the place that lies between the
+    shoulders at rest: shoulders that rise take the hands along.
     foot_slide_cm: the farthest that a foot moves level while it stands, on a figure of human size.
     max_step_deg: the largest turn of a bone in one frame, where the source's bones do not jump.
     """
@@ -52,7 +53,7 @@ def measure(source: SourceMotion, rig: Rig, bone_map: BoneMap, matrices: FloatAr
     return Fidelity(
         limb_direction_mean_deg=float(np.mean(angles)) if angles.size else 0.0,
         limb_direction_p99_deg=float(np.percentile(angles, 99)) if angles.size else 0.0,
-        hand_error_arm_fraction=_hand_error(task, points),
+        hand_error_arm_fraction=_hand_error(task, points, matrices),
         foot_slide_cm=_foot_slide(task, points),
         max_step_deg=_largest_step(task, matrices),
     )
@@ -83,11 +84,10 @@ def _path(task: Task, points: FloatArray, slot: str) -> FloatArray | None:
     return points[:, bones[0]] if bones else None
 
 
-def _hand_error(task: Task, points: FloatArray) -> float:
-    shoulders = [_path(task, points, sided("upper_arm", side)) for side in SIDES]
-    if shoulders[0] is None or shoulders[1] is None:
+def _hand_error(task: Task, points: FloatArray, matrices: FloatArray) -> float:
+    if any(sided("upper_arm", side) not in task.target.bones for side in SIDES):
         return 0.0
-    middle, source_middle = (shoulders[0] + shoulders[1]) / 2, task.middle("upper_arm", "spine")
+    chest = _chest(task.target, matrices)
     errors = []
     for side in SIDES:
         arm = (sided("upper_arm", side), sided("forearm", side), sided("hand", side))
@@ -95,9 +95,17 @@ def _hand_error(task: Task, points: FloatArray) -> float:
         if hand is None or moved is None:
             continue
         spans = task.target.arm_span(arm), task.origin.arm_span(arm)
-        apart = (hand - middle) / spans[0] - (moved - source_middle) / spans[1]
+        apart = (hand - chest) / spans[0] - (moved - task.chest) / spans[1]
         errors.append(np.linalg.norm(apart, axis=1))
     return float(np.percentile(np.concatenate(errors), _HAND_PERCENTILE)) if errors else 0.0
+
+
+def _chest(figure: Figure, matrices: FloatArray) -> FloatArray:
+    """(T, 3) where the chest carries the place that lies between the shoulders at rest."""
+    rig, bone = figure.rig, figure.chest
+    place = np.append(rig.heads[bone] + figure.chest_offset, 1.0)
+    carried: FloatArray = (matrices[:, bone] @ np.linalg.solve(rig.rest[bone], place))[:, :3] @ rig.stretch.T
+    return carried
 
 
 def _foot_slide(task: Task, points: FloatArray) -> float:

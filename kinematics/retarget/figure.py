@@ -15,6 +15,8 @@ from kinematics.retarget.slots import FINGERS, SIDES, sided
 _UPRIGHT = np.cos(np.radians(30))
 """A figure whose head is this near to one of the axes above its hips stands along that axis."""
 
+_NO_HIPS = "The map has no hips: say which bone they are."
+
 
 @dataclass(frozen=True, eq=False)
 class Figure:
@@ -51,6 +53,21 @@ class Figure:
     def shoulder_centre(self) -> FloatArray:
         """(3,) midway between the shoulder joints; the last spine bone's head where there are no arms."""
         return self.middle("upper_arm", "spine")
+
+    @cached_property
+    def chest(self) -> int:
+        """The bone that carries the shoulders: the last of the spine, or of the hips where there is none."""
+        bones = self.bones.get("spine") or self.bones.get("hips")
+        if not bones:
+            raise RigError(_NO_HIPS)
+        return bones[-1]
+
+    @cached_property
+    def chest_offset(self) -> FloatArray:
+        """(3,) rig space: from the chest bone's head to where the middle between the shoulders rests."""
+        shrink = np.linalg.inv(self.rig.stretch)
+        offset: FloatArray = shrink @ self.shoulder_centre - self.rig.heads[self.chest]
+        return offset
 
     def length(self, *slots: str) -> float:
         """Along the heads of some slots; 0 where one is empty."""
@@ -120,7 +137,7 @@ class Figure:
             return middle
         bones = self.bones.get(centre) or self.bones.get("hips")
         if not bones:
-            raise RigError("The map has no hips: say which bone they are.")
+            raise RigError(_NO_HIPS)
         last: FloatArray = self.points[bones[-1]]
         return last
 

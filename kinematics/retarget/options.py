@@ -12,8 +12,8 @@ ROOT_MOTIONS: tuple[RootMotion, ...] = get_args(RootMotion)
 @dataclass(frozen=True)
 class RetargetOptions:
     """plant_feet: hold feet still while the source's stand; the hips go along.
-    reach_hands: keep hands near where they are seen from between the shoulders, in arm lengths, as far as
-        a few degrees of the arms' directions bring them there.
+    reach_hands: keep hands near where they are seen from the chest, in arm lengths, as far as the shoulders
+        and a few degrees of the arms' directions bring them there.
     start_at_rest: begin at the rest pose's place, not the source's.
     root_motion: what travels level: the hips, as an animator keys it; the rig's root bone, as game engines
         want it; or nothing, for a figure that stays in its place.

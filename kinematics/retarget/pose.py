@@ -174,6 +174,23 @@ class Pose:
         """(T, 3) the same of a slot that is known to move."""
         return self.point(self.target.bones[slot][0])
 
+    def chest(self) -> FloatArray:
+        """(T, 3) where the chest carries the place that lies between the shoulders at rest."""
+        target, carrier = self.target, self._chest_carrier()
+        place = self.rig.heads[target.chest] + target.chest_offset
+        if carrier is None:
+            return np.tile(place, (len(self.task.source), 1))
+        return self.point(carrier) + rotate(self.turns[carrier], place - self.rig.heads[carrier])
+
+    def chest_turn(self) -> FloatArray:
+        """(T, 4) of what carries the shoulders."""
+        carrier = self._chest_carrier()
+        return np.tile(IDENTITY, (len(self.task.source), 1)) if carrier is None else self.turns[carrier]
+
+    def _chest_carrier(self) -> int | None:
+        chest = self.target.chest
+        return chest if chest in self.turns else self._carrier(chest)
+
     def rig_length(self, *slots: str) -> float:
         """Along the heads of some slots, at rest, in rig space."""
         heads = self.rig.heads[[self.target.bones[slot][0] for slot in slots]]

@@ -12,6 +12,7 @@ from kinematics.retarget.figure import Figure
 from kinematics.retarget.rig import RigError
 from kinematics.retarget.slots import SIDES, sided
 from kinematics.retarget.source import SourceMotion
+from kinematics.rotations import quaternion_conjugate, rotate
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,15 @@ class Task:
         """(T, 3) a slot's head in the source's motion, in target axes but the source's unit."""
         bones = self.origin.bones.get(slot)
         return self.source.position[:, bones[0]] @ self.facing.T if bones else None
+
+    @cached_property
+    def chest(self) -> FloatArray:
+        """(T, 3) where the source's chest carries the place that lies between its shoulders at rest."""
+        rig, bone = self.source.rig, self.origin.chest
+        offset = rotate(quaternion_conjugate(rig.rest_rotations[bone]), self.origin.chest_offset)
+        carried = rotate(self.source.rotation[:, bone], offset) @ rig.stretch.T
+        place: FloatArray = (self.source.position[:, bone] + carried) @ self.facing.T
+        return place
 
     def middle(self, slot: str, centre: str) -> FloatArray:
         """(T, 3) midway between both sides of a slot, or one bone where they are not both there."""

@@ -7,10 +7,11 @@ import pytest
 
 from kinematics.retarget.arms import lean
 from kinematics.retarget.fidelity import measure
+from kinematics.retarget.maps import BoneMap
 from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig, pose_matrices
 from kinematics.retarget.solver import retarget
-from kinematics.retarget.source import SourceMotion
+from kinematics.retarget.source import SourceMotion, source_from_rig
 from kinematics.rotations import quaternion_from_euler_xyz, quaternion_multiply
 from tests.retarget.figures import Build, figure, talk
 
@@ -39,7 +40,7 @@ def chains():
 def leant(chains, size, tolerance=0.0, limit=LIMIT):
     segments, way = chains
     spread = np.full(len(way), 1.0)
-    after = lean(segments, size * way, tolerance * spread, limit * spread)
+    after = lean(segments, size * way, tolerance * spread, [limit * spread] * 2)
     moved = np.sum(after, axis=0) - np.sum(segments, axis=0)
     return after, np.linalg.norm(size * way - moved, axis=1)
 
@@ -83,7 +84,7 @@ def test_what_is_far_is_neared_by_all_that_the_limit_gives(chains):
 def test_a_straight_chain_is_not_bent_for_little_gain():
     straight = [np.tile([0.0, 0, -0.3], (2, 1)), np.tile([0.0, 0, -0.25], (2, 1))]
     move = np.array([[0.0, 0, 0.1], [0.02, 0, 0.1]])
-    after = lean(straight, move, np.zeros(2), np.full(2, LIMIT))
+    after = lean(straight, move, np.zeros(2), [np.full(2, LIMIT)] * 2)
     np.testing.assert_allclose(after[0][0], straight[0][0], atol=1e-6)
     # What is asked across comes all the same.
     np.testing.assert_allclose(np.sum(after, axis=0)[1, 0], 0.02, atol=0.004)
@@ -94,7 +95,7 @@ def test_the_answer_is_as_smooth_as_the_question():
     upper = 0.3 * np.stack([np.sin(time), np.cos(time), np.zeros(400)], axis=1)
     lower = 0.25 * np.stack([np.zeros(400), np.cos(time), np.sin(time)], axis=1)
     move = 0.15 * np.stack([np.cos(time), np.sin(2 * time), np.zeros(400)], axis=1)
-    after = lean([upper, lower], move, np.full(400, 0.04), np.full(400, LIMIT))
+    after = lean([upper, lower], move, np.full(400, 0.04), [np.full(400, LIMIT)] * 2)
     for before, now in zip((upper, lower), after, strict=True):
         given = (now - before) / np.linalg.norm(before, axis=1, keepdims=True)
         steps = [np.degrees(np.linalg.norm(np.diff(given, order, axis=0), axis=1).max()) for order in (1, 2)]
@@ -127,6 +128,57 @@ def test_a_rig_of_another_build_keeps_the_arms_directions():
     assert fidelity.limb_direction_mean_deg < 2
     assert fidelity.limb_direction_p99_deg < 6
     assert fidelity.max_step_deg < 30
+
+
+def collars(rig, bone_map, matrices, side):
+    """(T, 3) unit vectors from the clavicle's head to the shoulder."""
+    start, end = (rig.index(bone_map[f"{slot}.{side}"][0]) for slot in ("clavicle", "upper_arm"))
+    way = matrices[:, end, :3, 3] - matrices[:, start, :3, 3]
+    return way / np.linalg.norm(way, axis=1, keepdims=True)
+
+
+def test_shoulders_help_hands_and_do_not_shrug():
+    rig, bone_map = long_forearms(*figure(Build()))
+    source = talk()
+    copied, reaching = (
+        pose_matrices(rig, *retarget(source, rig, bone_map, RetargetOptions(reach_hands=reach)).channels(rig))
+        for reach in (False, True)
+    )
+    chest = rig.index(bone_map["spine"][-1])
+    up = reaching[:, chest, :3, :3] @ rig.rest[chest, :3, :3].T @ [0.0, 0, 1]
+    for side in "LR":
+        before, after = (collars(rig, bone_map, matrices, side) for matrices in (copied, reaching))
+        assert 5 < turned(before, after).max() < 20.01
+        raised = np.sum((after - before) * up, axis=1)
+        assert raised.max() < np.sin(np.radians(6.5))
+        assert raised.min() < -0.1
+    # The same without bones that shoulders could move by.
+    fixed = BoneMap(
+        "fixed", {slot: bones for slot, bones in bone_map.bones.items() if "clavicle" not in slot}
+    )
+    without = pose_matrices(
+        rig, *retarget(source, rig, fixed, RetargetOptions(reach_hands=True)).channels(rig)
+    )
+    errors = [
+        measure(source, rig, bone_map, matrices).hand_error_arm_fraction for matrices in (reaching, without)
+    ]
+    assert errors[0] < errors[1] - 0.005
+
+
+def test_a_shrug_that_a_rig_cannot_follow_is_measured():
+    rig, bone_map = figure(Build())
+    turns = np.zeros((2, len(rig), 3))
+    for side, sign in (("L", -1.0), ("R", 1.0)):
+        turns[1, rig.index(bone_map[f"clavicle.{side}"][0]), 1] = sign * np.radians(20)
+    shrugged = pose_matrices(rig, quaternion_from_euler_xyz(turns), np.zeros((2, len(rig), 3)))
+    source = source_from_rig(rig, bone_map, shrugged, 30.0)
+    other, other_map = figure(Build({"clavicle": 0}))
+    still, followed = (
+        measure(source, each, each_map, pose_matrices(each, *retarget(source, each, each_map).channels(each)))
+        for each, each_map in ((other, other_map), (rig, bone_map))
+    )
+    assert followed.hand_error_arm_fraction < 1e-6
+    assert 0.06 < still.hand_error_arm_fraction < 0.09
 
 
 def clasping():

@@ -32,6 +32,7 @@ from kinematics.rotations import (
 )
 from kinematics.skeleton import Skeleton
 from tests.retarget.figures import Y_UP_FACING_Z, Z_UP_FACING_X, Build, figure, talk
+from tests.retarget.reachable import least_hand_error
 
 TWISTS = {f"{limb}_twist": 2 for limb in ("upper_arm", "forearm", "thigh", "shin")}
 
@@ -78,7 +79,9 @@ def test_hands_reach_and_feet_stand_when_asked(build):
     rig, bone_map = figure(build)
     motion = retarget(take(), rig, bone_map, RetargetOptions(plant_feet=True, reach_hands=True))
     fidelity = measure(take(), rig, bone_map, applied(motion, rig))
-    assert fidelity.hand_error_arm_fraction < 0.05
+    # Where shoulders rise that have no bone to rise with, hands stay behind: no arm could make up for it.
+    least = 0.0 if "clavicle.L" in bone_map.bones else least_hand_error(take(), rig, bone_map)
+    assert fidelity.hand_error_arm_fraction < max(0.05, least + 0.005)
     assert fidelity.foot_slide_cm < 1
     assert fidelity.limb_direction_mean_deg < 2
     assert fidelity.limb_direction_p99_deg < 6
