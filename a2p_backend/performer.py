@@ -6,12 +6,11 @@
 The networks see at most 20 s at a time. A longer clip is covered by overlapping windows: the guide continues
 from the codes of the window before, and the denoisers' windows are denoised together
 (`a2p_backend.motion.windows`). An edit holds parts of an earlier performance in place while the rest is made
-anew (`a2p_backend.motion.held`).
+anew (`a2p_backend.motion.held`). Recordings of hours are performed in pieces (`a2p_backend.pieces`).
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +40,22 @@ SHORTEST = 2 * FPS
 """Frames that the networks need at least; a shorter clip is performed with silence after it, then cut."""
 
 FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """How a piece of a longer clip begins: with whole seconds that were performed already, and stay.
+
+    pose (n, 104), face (n, 256), guide (n / 30, 104), as in a Performance; the guide has no rows for an actor
+    without one. piece: a number of its own, by which it draws other noise than the pieces before it.
+    """
+
+    pose: FloatArray
+    face: FloatArray
+    guide: FloatArray
+    piece: int
+
+
 LayWindows = Callable[[int], tuple[Window, ...]]
 
 
@@ -52,6 +67,7 @@ def perform(
     on_progress: OnProgress = lambda progress: None,
     cancelled: IsCancelled = lambda: False,
     lay: LayWindows = lay_windows,
+    opening: Opening | None = None,
 ) -> Performance:
     """Performs a clip: the same clip, actor, settings and edit give the same motion on one machine.
 
@@ -63,6 +79,7 @@ def perform(
         on_progress: hears of the stages audio, guide, body and face.
         cancelled: asked before every step of a denoiser and between the stages.
         lay: covers so many frames with windows.
+        opening: what the clip's first frames were performed as before.
 
     Raises:
         EditError: the edit does not fit the clip or the actor.
@@ -70,7 +87,7 @@ def perform(
     """
     settings = settings.resolved(actor.manifest.defaults.face_guidance, actor.manifest.defaults.body_guidance)
     edit.check_fits(clip.frame_count, actor.name)
-    job = _Job(clip, actor, settings, edit, on_progress, cancelled, lay)
+    job = _Job(clip, actor, settings, edit, on_progress, cancelled, lay, opening)
     heard = job.listen()
     statistics = actor.statistics
     warnings, missing = list(clip.warnings), []
@@ -106,32 +123,6 @@ def perform(
     )
 
 
-def perform_conversation(
-    clips: tuple[Clip, Clip],
-    actors: tuple[Actor, Actor],
-    settings: GenerateSettings,
-    on_progress: OnProgress = lambda progress: None,
-    cancelled: IsCancelled = lambda: False,
-) -> tuple[Performance, Performance]:
-    """Performs both people of a recording, each of whom hears the other.
-
-    clips: the recording as each of them lives it, `load_clip(...)` and `load_clip(..., speaker="right")`.
-    on_progress: the second one's stages come with "partner's " before them. Raises as `perform` does.
-    """
-    left, right = (
-        dataclasses.replace(settings, actor=actor.name, speaker=speaker)
-        for actor, speaker in zip(actors, ("left", "right"), strict=True)
-    )
-
-    def on_partner(progress: Progress) -> None:
-        on_progress(dataclasses.replace(progress, stage=f"partner's {progress.stage}"))
-
-    return (
-        perform(clips[0], actors[0], left, on_progress=on_progress, cancelled=cancelled),
-        perform(clips[1], actors[1], right, on_progress=on_partner, cancelled=cancelled),
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _Heard:
     """A clip as the denoisers know it: each window's audio tokens (1, L, width), and the guide poses."""
@@ -154,6 +145,7 @@ class _Job:
     on_progress: OnProgress
     cancelled: IsCancelled
     lay: LayWindows
+    opening: Opening | None
 
     @property
     def seconds(self) -> int:
@@ -202,19 +194,25 @@ class _Job:
 
     def body(self, heard: _Heard) -> FloatArray:
         """Pose (T, 104)."""
-        statistics, start, held = self.actor.statistics, self._start("body"), None
-        if start is not None:
-            motion = statistics.normalise_pose(self._padded(start.pose))
-            held = self._held(motion, self.edit.locked_pose, self.edit.kept_parameters)
+        statistics, start, opening = self.actor.statistics, self._start("body"), self.opening
+        held = self._held(
+            None if start is None else statistics.normalise_pose(self._padded(start.pose)),
+            None if opening is None else statistics.normalise_pose(opening.pose),
+            self.edit.locked_pose,
+            self.edit.kept_parameters,
+        )
         motion = self._denoise("body", self.actor.denoiser, heard, held)
         return statistics.denormalise_pose(motion).astype(np.float32)
 
     def face(self, heard: _Heard) -> FloatArray:
         """Expression codes (T, 256)."""
-        statistics, start, held = self.actor.statistics, self._start(FACE), None
-        if start is not None:
-            motion = statistics.normalise_face(self._padded(start.face))
-            held = self._held(motion, self.edit.locked_face, np.full(FACE_SIZE, FACE in self.edit.kept))
+        statistics, start, opening = self.actor.statistics, self._start(FACE), self.opening
+        held = self._held(
+            None if start is None else statistics.normalise_face(self._padded(start.face)),
+            None if opening is None else statistics.normalise_face(opening.face),
+            self.edit.locked_face,
+            np.full(FACE_SIZE, FACE in self.edit.kept),
+        )
         motion = self._denoise("face", self.actor.face, heard, held)
         return statistics.denormalise_face(motion).astype(np.float32)
 
@@ -239,7 +237,7 @@ class _Job:
         solver = self.settings.solver
         diffusion = Diffusion.create(spacing_for(solver.steps, solver.order))
         initial, skip = None, 0
-        if held is not None:
+        if held is not None and self._start(stage) is not None:
             skip = int((diffusion.steps > self.edit.strength * (FULL_STEPS - 1)).sum())
             initial = held.motion[None] if skip else None
         noise = torch.randn(1, self.frames, network.config.features, generator=self._generator(stage))
@@ -274,10 +272,24 @@ class _Job:
         if edit.guide is not None:
             rows = np.flatnonzero(is_given(edit.guide))
             given[rows] = edit.guide[rows]
+        if self.opening is not None:
+            given[: len(self.opening.guide)] = self.opening.guide
         return self.actor.statistics.normalise_pose(given)
 
-    def _held(self, motion: FloatArray, locked: tuple[FrameRange, ...], kept: NDArray[np.bool_]) -> Held:
-        frames = frames_in(locked, self.frames)
+    def _held(
+        self,
+        start: FloatArray | None,
+        opening: FloatArray | None,
+        locked: tuple[FrameRange, ...],
+        kept: NDArray[np.bool_],
+    ) -> Held | None:
+        """What stays of normalised motions: of the one that the clip starts from, and of its opening."""
+        frames, motion = frames_in(locked, self.frames), start
+        if opening is not None:
+            motion = np.zeros((self.frames, opening.shape[1]), np.float32) if start is None else start
+            motion[: len(opening)], frames[: len(opening)] = opening, True
+        if motion is None:
+            return None
         return Held(self._on_device(motion), self._on_device(frames), self._on_device(kept))
 
     def _samples(self, window: Window) -> FloatArray:
@@ -294,10 +306,12 @@ class _Job:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.actor.device)
 
     def _generator(self, stage: str) -> torch.Generator:
-        """Each stage, and each of two people, draws from a stream of its own: a change to one leaves the
-        others' noise as it is.
+        """Each stage, each of two people and each piece of a long clip draws from a stream of its own: a
+        change to one leaves the others' noise as it is.
         """
         stream = stage if self.settings.speaker == "left" else f"{stage} {self.settings.speaker}"
+        if self.opening is not None:
+            stream += f" {self.opening.piece}"
         entropy = [self.settings.seed, *stream.encode()]
         (state,) = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(state) >> 1)

@@ -41,7 +41,7 @@ NUMPY = ("numpy",)
 CARRIED = ("kinematics", "a2p_backend", "a2p_backend.wire")  # what travels into Blender
 ROOMS = tuple(f"a2p_backend.{room}" for room in ("audio", "motion", "avatar"))
 ACTORS = (*CARRIED, *ROOMS, "a2p_backend.actors")
-PERFORMER = (*ACTORS, "a2p_backend.performer")
+PERFORMER = (*ACTORS, "a2p_backend.performer", "a2p_backend.pieces")
 BLENDER_PROCESS = "a2p_backend.blender_process"
 
 LAYERS = (
@@ -49,12 +49,14 @@ LAYERS = (
     Layer("kinematics", (), NUMPY),
     Layer("a2p_backend", (), ()),
     Layer(BLENDER_PROCESS, ("kinematics",), ()),
+    Layer("a2p_backend.free_memory", (), ()),
     Layer("a2p_backend.wire", ("kinematics", "a2p_backend"), (*NUMPY, "zmq")),
     Layer("a2p_backend.audio", CARRIED),
     Layer("a2p_backend.motion", CARRIED),
     Layer("a2p_backend.avatar", CARRIED),
     Layer("a2p_backend.actors", (*CARRIED, *ROOMS)),
     Layer("a2p_backend.performer", ACTORS),
+    Layer("a2p_backend.pieces", (*ACTORS, "a2p_backend.performer", "a2p_backend.free_memory")),
     Layer("a2p_backend.server", PERFORMER),
     Layer("a2p_backend.training", (*PERFORMER, BLENDER_PROCESS)),
     Layer("a2p_backend.batch", PERFORMER),

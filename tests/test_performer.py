@@ -12,7 +12,8 @@ from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
 from a2p_backend.motion.windowed import windowed_denoiser
 from a2p_backend.motion.windows import lay_windows
-from a2p_backend.performer import perform, perform_conversation
+from a2p_backend.performer import perform
+from a2p_backend.pieces import perform_conversation
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings
 from tests.tiny_actor import write_conversation, write_tiny_actor, write_tone

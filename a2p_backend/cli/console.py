@@ -82,7 +82,7 @@ def loading(what: str) -> Iterator[None]:
 class StageBars:
     """One progress bar for each stage of a job; a context manager. Call it with every Progress.
 
-    Stages follow one another, so one is complete when the next begins, whatever news of it got lost.
+    Stages of a long clip take turns. All are complete when the job is, whatever news of them got lost.
     """
 
     def __init__(self) -> None:
@@ -93,8 +93,7 @@ class StageBars:
             TimeElapsedColumn(),
             console=console,
         )
-        self._stage = ""
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> StageBars:
         self._bars.start()
@@ -104,7 +103,8 @@ class StageBars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._complete()
+            for task in self._tasks.values():
+                self._bars.update(task, completed=self._bars.tasks[task].total)
             self._bars.stop()
         else:  # without the blank line that Bars.stop adds: the error's sentence stands alone
             for task in self._bars.task_ids:
@@ -113,14 +113,6 @@ class StageBars:
             self._bars.live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage != self._stage or self._task is None:
-            self._complete()
-            self._stage = progress.stage
-            self._task = self._bars.add_task(progress.stage)
-        self._bars.update(self._task, completed=progress.done, total=progress.total)
-
-    def _complete(self) -> None:
-        if self._task is not None:
-            total = self._bars.tasks[self._task].total
-            self._bars.update(self._task, completed=total)
-            self._bars.stop_task(self._task)
+        if progress.stage not in self._tasks:
+            self._tasks[progress.stage] = self._bars.add_task(progress.stage)
+        self._bars.update(self._tasks[progress.stage], completed=progress.done, total=progress.total)

@@ -16,7 +16,7 @@ from a2p_backend.actors.manifest import MANIFEST_NAME, ActorManifest
 from a2p_backend.actors.registry import actor_folders, find_actor
 from a2p_backend.audio.clip import load_clip
 from a2p_backend.audio.microphone import Microphone, SystemMicrophone, record
-from a2p_backend.performer import perform
+from a2p_backend.pieces import perform_recording
 from a2p_backend.wire.client import ActorInfo, BackendInfo
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
@@ -74,7 +74,7 @@ class Backend:
         raise_if(cancelled)
         actor = self._actor(settings.actor)
         on_progress(Progress("reading", 2, 2))
-        return perform(recording, actor, settings, edit, on_progress, cancelled)
+        return perform_recording(recording, actor, settings, edit, on_progress, cancelled)
 
     def render_plate(
         self,

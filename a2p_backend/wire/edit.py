@@ -110,6 +110,17 @@ class Edit:
                 f"The guide has {len(self.guide)} poses: the clip needs {seconds}, one a second (NaN: free)."
             )
 
+    def part(self, first: int, stop: int) -> Edit:
+        """The same edit for frames first (included, on a whole second) to stop (excluded) of the clip."""
+        return Edit(
+            start=None if self.start is None else self.start.part(first, stop),
+            strength=self.strength,
+            locked_pose=_within(self.locked_pose, first, stop),
+            locked_face=_within(self.locked_face, first, stop),
+            kept=self.kept,
+            guide=None if self.guide is None else self.guide[first // FPS : math.ceil(stop / FPS)],
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """What a take remembers, as a JSON object: everything but the motion, of which it names a hash."""
         if self.start is None and self.guide is None:
@@ -222,6 +233,15 @@ def _merged(ranges: list[FrameRange]) -> tuple[FrameRange, ...]:
         else:
             merged.append((first, end))
     return tuple(merged)
+
+
+def _within(ranges: Iterable[FrameRange], first: int, stop: int) -> tuple[FrameRange, ...]:
+    """What of frame ranges lies between two frames, counted from the first of these."""
+    return tuple(
+        (max(start, first) - first, min(end, stop) - first)
+        for start, end in ranges
+        if start < stop and end > first
+    )
 
 
 def _checked_guide(guide: Any) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ It is read without numpy's loader: nothing is unpickled, and no memory is reserv
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -124,6 +125,17 @@ class Performance:
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """The arrays by name."""
         return {name: getattr(self, name) for name in _ARRAY_NAMES}
+
+    def part(self, first: int, stop: int) -> Performance:
+        """The frames first (included) to stop (excluded), with what the whole was made of.
+
+        Its guide poses stay where it begins with a whole second, as do those of a take that has all of them.
+        """
+        has_guide = len(self.guide) == math.ceil(self.frame_count / self.fps) and first % self.fps == 0
+        rows = slice(first // self.fps, math.ceil(stop / self.fps) if has_guide else first // self.fps)
+        return dataclasses.replace(
+            self, pose=self.pose[first:stop], face=self.face[first:stop], guide=self.guide[rows]
+        )
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Performance:

@@ -101,3 +101,20 @@ def test_a_guide_is_read_from_a_file_without_pickle(tmp_path: Path) -> None:
         read_guide(path)
     with pytest.raises(EditError, match="No such file"):
         read_guide(tmp_path / "absent.npy")
+
+
+def test_a_part_of_an_edit_is_of_a_part_of_the_clip() -> None:
+    start = dataclasses.replace(START, guide=START.pose[::30])
+    guide = _guide(second2=1.0)
+    edit = Edit(start, 0.5, ((0, 20), (50, 70), (84, 85)), ((10, 35),), ("legs",), guide)
+    part = edit.part(30, 85)
+    assert part.start is not None
+    assert part.guide is not None
+    np.testing.assert_array_equal(part.start.pose, start.pose[30:85])
+    np.testing.assert_array_equal(part.start.guide, start.guide[1:])
+    np.testing.assert_array_equal(part.guide, guide[1:])
+    assert (part.locked_pose, part.locked_face) == (((20, 40), (54, 55)), ((0, 5),))
+    assert (part.strength, part.kept) == (0.5, ("legs",))
+    assert edit.part(30, 60).locked_pose == ((20, 30),)
+    part.check_fits(55, start.actor)
+    assert len(Edit(START, 0.5).part(30, 60).start.guide) == 0  # which guide pose is whose is not known
