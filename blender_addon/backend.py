@@ -67,6 +67,11 @@ def state() -> State:
     return State.READY if _known.endpoint.process_runs() else State.LOST
 
 
+def missing() -> bool:
+    """Whether none answers, and there is no program to start one."""
+    return state() is State.STOPPED and not preferences.backend_program()
+
+
 def started_here() -> bool:
     """Whether the backend, if any, is a process of this add-on."""
     return _process is not None
@@ -97,8 +102,9 @@ def greeting() -> Waiting[Known]:
         _known = yield from talking(preferences.endpoint_path(), _introduce)
     except NoBackendError as error:
         _known = None
+        remedy = "press Start" if preferences.backend_program() else "press Install Backend"
         raise NoBackendError(
-            "No backend is running: press Start in the sidebar's Backend section, or run `a2p serve`."
+            f"No backend is running: {remedy} in the sidebar's Backend section, or run `a2p serve`."
         ) from error
     except A2PError:
         _known = None
@@ -122,11 +128,11 @@ def starting() -> jobs.Steps:
 
 
 def reaching() -> Waiting[Known]:
-    """The running backend; one that was started here and is gone is started anew. Raises A2PError."""
+    """The backend, started where none answers and there is a program to start. Raises A2PError."""
     try:
         return (yield from greeting())
     except (EndpointError, BackendLostError):
-        if not started_here():
+        if not started_here() and not preferences.backend_program():
             raise
     return (yield from _launching())
 

@@ -197,7 +197,7 @@ def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> Non
     if hasattr(layout, "progress"):
         layout.progress(text=text, factor=fraction)
     else:
-        layout.label(text=f"{text} {fraction:.0%}", icon="BLANK1")
+        layout.label(text=f"{text} {fraction:.0%}" if fraction else text, icon="BLANK1")
 
 
 _LEVEL_STROKES = 24

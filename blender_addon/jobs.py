@@ -52,12 +52,14 @@ _TOLD_FROM = 0.05
 class Running:
     """A job that is under way or waits for its turn. label: what the user asked for, in their words.
 
-    longest_step: seconds of the longest step after which the job waited on: what the user may have felt.
+    section: the sidebar's, where it was asked for. longest_step: seconds of the longest step after which the
+    job waited on: what the user may have felt.
     """
 
     number: int
     label: str
     steps: Steps
+    section: str = ""
     deadline: float = float("inf")
     progress: Progress | None = None
     stage_began: float = field(default_factory=time.monotonic)
@@ -80,13 +82,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the last job ended, in one sentence. longest_step: see `Running`.
+    """How the last job ended, in one sentence. section, longest_step: see `Running`.
 
     last_step: seconds of the step that put the result into the scene, which cannot be divided.
     """
 
     message: str
     failed: bool = False
+    section: str = field(default="", compare=False)
     longest_step: float = field(default=0.0, compare=False)
     last_step: float = field(default=0.0, compare=False)
 
@@ -120,13 +123,14 @@ def outcome() -> Outcome | None:
     return _outcome
 
 
-def start(label: str, steps: Steps) -> None:
+def start(label: str, steps: Steps, section: str = "") -> None:
     """Begin a job, or let it wait for those before it; in background mode, finish it before returning.
 
+    section: of the sidebar, which shows how it goes.
     Raises A2PError when too many wait, and in background mode for whatever stops the job.
     """
     global _running, _outcome
-    job = Running(next(_numbers), label, steps)
+    job = Running(next(_numbers), label, steps, section)
     if _running is not None:
         if len(_waiting) >= LONGEST_QUEUE:
             steps.close()
@@ -169,7 +173,7 @@ def shut_down() -> None:
     while _running is not None and time.monotonic() < deadline and _advance(_running):
         time.sleep(INTERVAL)
     if _running is not None:
-        _end(_running, Outcome(f"{_running.label}: cancelled."))
+        _end(_running, Outcome(f"{_running.label}: cancelled.", False, _running.section))
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _outcome = None
@@ -226,14 +230,14 @@ def _advance(job: Running, cancelling: bool = False) -> bool:
         if done.undo_step is not None:
             bpy.ops.ed.undo_push(message=done.undo_step)
         last_step = time.monotonic() - began
-        _end(job, Outcome(done.message, longest_step=job.longest_step, last_step=last_step))
+        _end(job, Outcome(done.message, False, job.section, job.longest_step, last_step))
     except A2PError as error:
-        _end(job, Outcome(str(error), failed=True))
+        _end(job, Outcome(str(error), True, job.section))
     except Cancelled:
-        _end(job, Outcome(f"{job.label}: cancelled."))
+        _end(job, Outcome(f"{job.label}: cancelled.", False, job.section))
     except BaseException:
         mistake = f"{job.label} failed by a mistake in A2P: the system console has the details."
-        _end(job, Outcome(mistake, failed=True))
+        _end(job, Outcome(mistake, True, job.section))
         raise
     return False
 

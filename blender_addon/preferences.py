@@ -43,16 +43,22 @@ class A2PPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.use_property_split = True
-        layout.prop(self, "program")
-        _tell(layout, f"Starts {backend_program() or 'nothing yet: install it, or name a program'}")
-        layout.prop(self, "endpoint")
+        program = backend_program()
+        if program:
+            layout.label(text=f"Start, in the sidebar, runs {program}", icon="CHECKMARK")
+        else:
+            layout.label(text="The backend, which performs recordings, is not installed yet:", icon="INFO")
+            layout.operator("a2p.install_backend", icon="IMPORT")
+            layout.label(text=f"It goes to {environment_folder()}", icon="FILE_FOLDER")
+        layout.label(
+            text="All else is in the 3D Viewport's sidebar: press N there, then click A2P", icon="INFO"
+        )
         layout.separator()
-        layout.prop(self, "environment")
-        _tell(layout, f"Install Backend makes {environment_folder()}")
-        layout.prop(self, "package")
-        layout.prop(self, "python")
-        layout.operator("a2p.install_backend", icon="IMPORT")
+        layout.label(text="Only where the usual places do not suit:")
+        column = layout.column()
+        column.use_property_split = True
+        for name in ("program", "endpoint", "environment", "package", "python"):
+            column.prop(self, name)
 
 
 def endpoint_path() -> Path | None:
@@ -85,13 +91,6 @@ def package() -> str:
 def python() -> str:
     """The Python that the user chose for the backend, or an empty string."""
     return bpy.path.abspath(_setting("python"))
-
-
-def _tell(layout: bpy.types.UILayout, text: str) -> None:
-    """A line under a field, in line with it, that says what comes of it."""
-    split = layout.split(factor=0.4)
-    split.label()
-    split.label(text=text)
 
 
 def _setting(name: str) -> str:

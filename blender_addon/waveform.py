@@ -14,20 +14,24 @@ import bpy.utils.previews
 import numpy as np
 from numpy.typing import NDArray
 
+from a2p_backend.wire.settings import MAX_SENT_SECONDS
+
 from . import jobs
 from .scene import sound_file
 
 TILES = 4
 SIDE = 64
 """Pixels of an icon's side."""
-LONGEST = 600.0
+LONGEST = float(MAX_SENT_SECONDS)
 """Seconds that are shown."""
 _PIECE = 30.0
 """Seconds that are read at once."""
 _LOOK = 0.1
 _ACTOR = np.array([0.95, 0.58, 0.12, 1.0], np.float32)
 _PARTNER = np.array([0.45, 0.60, 0.80, 1.0], np.float32)
-_GROUND = np.array([0.08, 0.08, 0.08, 1.0], np.float32)
+_GROUND = np.array([0.0, 0.0, 0.0, 0.0], np.float32)
+"""Nothing: Blender leaves gaps between icons, which frames would make seen."""
+_LINE = np.array([0.45, 0.45, 0.45, 1.0], np.float32)
 
 Key = tuple[str, int, str]
 
@@ -79,7 +83,7 @@ def picture(peaks: NDArray[np.float32], actor_channel: int) -> NDArray[np.float3
     image = np.tile(_GROUND, (SIDE, len(peaks), 1))
     image[half:][rows < half * peaks[None, :, actor_channel]] = _ACTOR
     image[:half][::-1][rows < half * peaks[None, :, 1 - actor_channel]] = _PARTNER
-    image[half] = np.maximum(image[half], 0.3)
+    image[half] = np.maximum(image[half], _LINE)
     return image
 
 

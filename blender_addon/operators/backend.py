@@ -9,7 +9,7 @@ from kinematics.errors import A2PError
 from .. import backend, compat, jobs, preferences
 from ..services.bundle import find_bundle
 from ..services.installation import Order, installing, log_of
-from .reporting import reported
+from .reporting import possible, reported
 
 _DIALOG_WIDTH = 460
 
@@ -22,7 +22,7 @@ class A2P_OT_connect(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            jobs.start("Looking for the backend", backend.connecting())
+            jobs.start("Looking for the backend", backend.connecting(), "Backend")
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -35,7 +35,7 @@ class A2P_OT_start_backend(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            jobs.start("Starting the backend", backend.starting())
+            jobs.start("Starting the backend", backend.starting(), "Backend")
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -79,7 +79,7 @@ class A2P_OT_install_backend(bpy.types.Operator):
             order = Order(
                 preferences.environment_folder(), find_bundle(), preferences.package(), preferences.python()
             )
-            jobs.start("Installing", installing(order))
+            jobs.start("Installing", installing(order), "Backend")
             self.report({"INFO"}, f"What is installed is written to {order.log}")
             return {"FINISHED"}
         return {"CANCELLED"}
@@ -93,7 +93,8 @@ class A2P_OT_open_install_log(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return log_of(preferences.environment_folder()).is_file()
+        log = log_of(preferences.environment_folder())
+        return possible(cls, log.is_file(), "Install Backend has not run here yet: there is no log")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         log = log_of(preferences.environment_folder())

@@ -13,7 +13,7 @@ from ..properties.performance import draw_seed
 from ..scene import guide, layers, takes
 from ..services import editing
 from ..services.generation import generating
-from .reporting import reported
+from .reporting import NO_TAKE, possible, reported
 
 
 class _OnRig:
@@ -21,7 +21,7 @@ class _OnRig:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.find_rig(context) is not None
+        return possible(cls, takes.find_rig(context) is not None, NO_TAKE)
 
 
 class A2P_OT_show_guide(_OnRig, bpy.types.Operator):
@@ -33,7 +33,7 @@ class A2P_OT_show_guide(_OnRig, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             rig = takes.require_rig(context)
-            jobs.start("Showing the guide", editing.showing_guide(rig.name))
+            jobs.start("Showing the guide", editing.showing_guide(rig.name), "Edit")
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -62,7 +62,7 @@ class A2P_OT_regenerate_guide(_OnRig, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             rig = takes.require_rig(context)
-            jobs.start("Regenerating around the keys", editing.regenerating_guide(rig.name))
+            jobs.start("Regenerating around the keys", editing.regenerating_guide(rig.name), "Edit")
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -94,7 +94,7 @@ class A2P_OT_regenerate_range(RangeProperties, _OnRig, bpy.types.Operator):
             locks = [(lock.first, lock.end) for lock in take.a2p.locks]
             order = editing.range_order(take, change, locks)
             verb = "Varying" if self.vary else "Regenerating"
-            jobs.start(f"{verb} frames {self.first} to {self.last}", generating(order))
+            jobs.start(f"{verb} frames {self.first} to {self.last}", generating(order), "Edit")
             return {"FINISHED"}
         return {"CANCELLED"}
 

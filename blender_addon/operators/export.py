@@ -12,7 +12,7 @@ from kinematics.curves.reduction import ErrorBound
 from ..properties.export import FORMATS, PROGRAMS
 from ..scene import export, takes
 from ..scene import rig as rigs
-from .reporting import chosen_path, reported
+from .reporting import chosen_path, possible, reported
 
 _SCENE_RATE = 0.0
 """A frame rate that stands for the scene's."""
@@ -63,7 +63,8 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return any(member.type == "ARMATURE" for member in context.scene.objects)
+        there = any(member.type == "ARMATURE" for member in context.scene.objects)
+        return possible(cls, there, "There is no armature to export in this scene")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):

@@ -13,7 +13,7 @@ from kinematics.errors import A2PError
 from .. import compat
 from ..properties.export import ExportProperties
 from ..scene import export, layer_marks, takes
-from .reporting import chosen_path, reported
+from .reporting import NO_TAKE, chosen_path, possible, reported
 
 
 class A2P_OT_export_starred(ExportProperties, bpy.types.Operator):
@@ -29,7 +29,8 @@ class A2P_OT_export_starred(ExportProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(takes.starred()) and takes.find_rig(context) is not None
+        starred = possible(cls, takes.starred(), "No take has a star: click the stars of those to export")
+        return starred and possible(cls, takes.find_rig(context) is not None, NO_TAKE)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)

@@ -9,7 +9,7 @@ from kinematics.errors import A2PError
 from .. import compat, jobs
 from ..scene import face_shapes, takes
 from ..services.faces import FaceOrder, applied_at_once, solving_face
-from .reporting import reported
+from .reporting import NO_TAKE, possible, reported
 
 
 class A2P_OT_apply_face(bpy.types.Operator):
@@ -34,7 +34,7 @@ class A2P_OT_apply_face(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.find_rig(context) is not None
+        return possible(cls, takes.find_rig(context) is not None, NO_TAKE)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -52,7 +52,7 @@ class A2P_OT_apply_face(bpy.types.Operator):
             if face_shapes.has_named_codes(source):
                 self.report({"INFO"}, applied_at_once(order).summary)
             else:
-                jobs.start("Solving the face", solving_face(order))
+                jobs.start("Solving the face", solving_face(order), "Rig")
             return {"FINISHED"}
         return {"CANCELLED"}
 

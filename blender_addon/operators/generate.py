@@ -30,11 +30,11 @@ class A2P_OT_generate(ClipProperties, GenerationProperties, bpy.types.Operator):
                 placement = replace(placement, first_frame=trim.first_frame, with_sound=False)
                 clip = TrimmedClip(trim, strips.trims_folder())
             else:
-                clip = WholeClip(chosen_path(self.clip, "a recording"))
+                clip = WholeClip(chosen_path(self.clip, "a recording in the Clip section"))
             partner = (self.partner_actor or self.actor) if self.with_partner else None
             order = Order(clip, settings_of(self, self.speaker), placement)
             for each in order.multiplied(self.takes, partner):
-                jobs.start(each.label, generating(each))
+                jobs.start(each.label, generating(each), "Performance")
             return {"FINISHED"}
         return {"CANCELLED"}
 

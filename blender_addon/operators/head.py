@@ -9,7 +9,7 @@ from kinematics.face.motion import default_motion
 from kinematics.face_mesh import load_default_face_mesh
 
 from ..scene import face_mesh, takes
-from .reporting import reported
+from .reporting import NO_TAKE, possible, reported
 
 _ACTOR = "default"
 
@@ -29,7 +29,7 @@ class A2P_OT_head_mesh(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.find_rig(context) is not None
+        return possible(cls, takes.find_rig(context) is not None, NO_TAKE)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):

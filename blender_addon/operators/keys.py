@@ -11,7 +11,7 @@ from kinematics.errors import A2PError
 from .. import compat
 from ..scene import keys, units
 from ..scene.action_curves import find_animated
-from .reporting import reported
+from .reporting import possible, reported
 
 
 class _OnArmature:
@@ -23,9 +23,9 @@ class _OnArmature:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return any(
-            member.type == "ARMATURE" and compat.playing(member)[0] for member in context.scene.objects
-        )
+        rigs = [member for member in context.scene.objects if member.type == "ARMATURE"]
+        moves = any(compat.playing(rig)[0] for rig in rigs)
+        return possible(cls, moves, "No armature of this scene is animated")
 
 
 class A2P_OT_simplify(_OnArmature, bpy.types.Operator):

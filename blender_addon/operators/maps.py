@@ -11,7 +11,7 @@ from kinematics.retarget.maps import save_map
 
 from ..scene import retargeting, takes
 from ..scene import rig as rigs
-from .reporting import chosen_path, reported
+from .reporting import chosen_path, possible, reported
 
 
 def _target(context: bpy.types.Context) -> bpy.types.Object:
@@ -74,7 +74,7 @@ class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         settings = context.scene.a2p.rig
-        return settings.shows(settings.target)
+        return possible(cls, settings.shows(settings.target), "There is no map yet: detect or load one")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -100,7 +100,8 @@ class A2P_OT_clear_correction(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         joint = context.scene.a2p.rig.chosen_joint
-        return joint is not None and not joint.correction.is_plain
+        corrected = joint is not None and not joint.correction.is_plain
+        return possible(cls, corrected, "This joint is copied as it comes: there is nothing to clear")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.scene.a2p.rig.chosen_joint.correct(PLAIN)

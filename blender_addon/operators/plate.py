@@ -11,7 +11,7 @@ from .. import jobs
 from ..properties.plate import PlateProperties
 from ..scene import takes
 from ..services.plates import PlateOrder, rendering_plate
-from .reporting import chosen_path, reported
+from .reporting import NO_TAKE, chosen_path, possible, reported
 
 
 class A2P_OT_plate(PlateProperties, bpy.types.Operator):
@@ -28,7 +28,7 @@ class A2P_OT_plate(PlateProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.find_rig(context) is not None
+        return possible(cls, takes.find_rig(context) is not None, NO_TAKE)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -42,7 +42,7 @@ class A2P_OT_plate(PlateProperties, bpy.types.Operator):
                 first_frame=int(action.frame_range[0]),
             )
             settings = PlateSettings(width=self.plate_width, height=self.plate_height)
-            jobs.start("Rendering the plate", rendering_plate(order, settings))
+            jobs.start("Rendering the plate", rendering_plate(order, settings), "Plate")
             return {"FINISHED"}
         return {"CANCELLED"}
 

@@ -7,7 +7,7 @@ import bpy
 from kinematics.errors import A2PError
 
 from ..scene import plate
-from .reporting import reported
+from .reporting import possible, reported
 
 
 class _OnPlate:
@@ -17,7 +17,8 @@ class _OnPlate:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return plate.background_of(context.scene) is not None
+        shown = plate.background_of(context.scene) is not None
+        return possible(cls, shown, "The scene's camera shows no plate: render one first")
 
 
 class A2P_OT_reload_plate(_OnPlate, bpy.types.Operator):

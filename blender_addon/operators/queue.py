@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import jobs
+from .reporting import possible
 
 
 class A2P_OT_cancel(bpy.types.Operator):
@@ -19,7 +20,7 @@ class A2P_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return jobs.running() is not None
+        return possible(cls, jobs.running() is not None, "Nothing is under way")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         jobs.cancel(self.job or None)

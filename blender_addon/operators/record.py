@@ -11,7 +11,7 @@ from kinematics.errors import A2PError
 
 from ..scene import strips
 from ..services import recording
-from .reporting import chosen_path, reported
+from .reporting import chosen_path, possible, reported
 
 
 class A2P_OT_record(bpy.types.Operator):
@@ -37,7 +37,7 @@ class A2P_OT_record(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return not recording.under_way()
+        return possible(cls, not recording.under_way(), "The microphone is in use: press Stop first")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -66,7 +66,7 @@ class A2P_OT_stop_recording(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return recording.under_way()
+        return possible(cls, recording.under_way(), "Nothing is being recorded")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         recording.finish()

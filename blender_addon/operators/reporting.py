@@ -10,6 +10,9 @@ import bpy
 
 from kinematics.errors import A2PError
 
+NO_TAKE = "There is no take here yet: generate one first"
+"""Why a button is greyed that works on one."""
+
 
 @contextmanager
 def reported(operator: bpy.types.Operator) -> Iterator[None]:
@@ -18,6 +21,13 @@ def reported(operator: bpy.types.Operator) -> Iterator[None]:
         yield
     except A2PError as error:
         operator.report({"ERROR"}, str(error))
+
+
+def possible(cls: type[bpy.types.Operator], condition: object, otherwise: str) -> bool:
+    """What an operator's poll answers; where its button is greyed, the tooltip says why."""
+    if not condition:
+        cls.poll_message_set(otherwise)
+    return bool(condition)
 
 
 def chosen_path(text: str, what: str) -> Path:

@@ -13,7 +13,7 @@ from ..properties.performance import draw_seed
 from ..scene import layers, takes
 from ..scene.performance import Placement
 from ..services.generation import placing
-from .reporting import chosen_path, reported
+from .reporting import NO_TAKE, chosen_path, possible, reported
 
 
 class _OnTake:
@@ -31,6 +31,10 @@ class _OnTake:
         if not takes.is_take(action):
             raise A2PError(f"There is no take called {self.take}: choose one from the list of takes.")
         return action
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return possible(cls, any(map(takes.is_take, bpy.data.actions)), NO_TAKE)
 
 
 class A2P_OT_audition(_OnTake, bpy.types.Operator):
@@ -56,7 +60,8 @@ class A2P_OT_compare_takes(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return takes.is_take(context.scene.a2p.takes.previous)
+        heard = takes.is_take(context.scene.a2p.takes.previous)
+        return possible(cls, heard, "There is nothing to compare with yet: click another take first")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
@@ -117,7 +122,7 @@ class A2P_OT_import_take(ImportHelper, bpy.types.Operator):
             performance = load_take(chosen_path(self.filepath, "a take file"))
             clip = chosen_path(self.clip, "a recording") if self.clip else None
             placement = Placement(self.first_frame, reuse_rig=True, with_sound=clip is not None)
-            jobs.start(f"Importing {performance.clip_name}", placing(performance, clip, placement))
+            jobs.start(f"Importing {performance.clip_name}", placing(performance, clip, placement), "Takes")
             return {"FINISHED"}
         return {"CANCELLED"}
 

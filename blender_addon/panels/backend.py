@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import backend, preferences
+from .. import backend
 from .layout import Sidebar, sentence
+from .progress import draw_jobs
 
 _DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
@@ -19,11 +20,15 @@ class A2P_PT_backend(Sidebar, bpy.types.Panel):
         layout.label(text=text, icon=icon)
         if backend.mismatch():
             sentence(context, layout, backend.mismatch(), "ERROR")
-        if state is backend.State.STOPPED and not preferences.backend_program():
+        if backend.missing():
             layout.operator("a2p.install_backend", icon="IMPORT")
-            layout.operator("a2p.connect")
-            return
-        row = layout.row(align=True)
+            layout.operator("a2p.connect", text="Connect to One")
+        else:
+            self._draw_switch(state)
+        draw_jobs(context, layout, self.bl_label)
+
+    def _draw_switch(self, state: backend.State) -> None:
+        row = self.layout.row(align=True)
         row.enabled = state is not backend.State.STARTING
         if state is backend.State.READY:
             here = backend.started_here()
@@ -44,7 +49,8 @@ class A2P_PT_backend_setup(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.operator("a2p.install_backend", icon="IMPORT")
+        if not backend.missing():
+            layout.operator("a2p.install_backend", text="Install Backend Anew", icon="IMPORT")
         layout.operator("a2p.open_install_log", icon="TEXT")
         known = backend.known()
         if known is not None:
@@ -60,7 +66,7 @@ def _described(state: backend.State) -> tuple[str, str]:
         return "Starting", "SORTTIME"
     known = backend.known()
     if known is None:
-        return "Stopped", "UNLINKED"
+        return ("Not installed yet" if backend.missing() else "Stopped"), "UNLINKED"
     if state is backend.State.LOST:
         return "Lost: it does not run any more", "ERROR"
     kind, _, detail = known.info.device.partition(" ")

@@ -12,6 +12,7 @@ from .. import compat, waveform
 from ..scene import strips
 from ..services import recording
 from .layout import Sidebar, form, hint, room
+from .progress import draw_jobs
 
 _TILE_UNITS = 20
 """Pixels of an icon's side at scale 1, before the interface's own scale."""
@@ -27,6 +28,7 @@ class A2P_PT_clip(Sidebar, bpy.types.Panel):
         if settings.source == "file":
             layout.prop(settings, "clip", text="")
             _draw_recorder(layout)
+            draw_jobs(context, layout, self.bl_label)
             clip = Path(bpy.path.abspath(settings.clip)) if settings.clip else None
         else:
             clip = self._draw_strip(context)

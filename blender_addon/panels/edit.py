@@ -7,7 +7,8 @@ import bpy
 from .. import compat
 from ..properties.edit import RangeProperties
 from ..scene import layer_marks, takes
-from .layout import Sidebar, form, hand_over, hint
+from .layout import Sidebar, form, hand_over, hint, sentence
+from .progress import draw_jobs
 
 
 class A2P_PT_edit(Sidebar, bpy.types.Panel):
@@ -19,6 +20,7 @@ class A2P_PT_edit(Sidebar, bpy.types.Panel):
             hint(self.layout, "Generate a take first")
             return
         self.layout.label(text=compat.playing(rig)[0].name, icon="ACTION")
+        draw_jobs(context, self.layout, self.bl_label)
 
 
 class _Part(Sidebar):
@@ -35,16 +37,13 @@ class A2P_PT_guide(_Part, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         rig = takes.find_rig(context)
-        shown = layer_marks.kind_of(compat.playing(rig)[0]) == layer_marks.GUIDE
-        column = self.layout.column(align=True)
-        if shown:
-            column.label(text="Pose and key at the markers")
-            column.operator("a2p.hide_guide", icon="HIDE_ON")
-        else:
-            column.operator("a2p.show_guide", icon="HIDE_OFF")
-        row = self.layout.row()
-        row.enabled = shown
-        row.operator("a2p.regenerate_guide", text="Regenerate Around Keys", icon="FILE_REFRESH")
+        layout = self.layout
+        if layer_marks.kind_of(compat.playing(rig)[0]) != layer_marks.GUIDE:
+            layout.operator("a2p.show_guide", icon="HIDE_OFF")
+            return
+        sentence(context, layout, "Go to a marker, pose the rig in pose mode, and key the pose", "INFO")
+        layout.operator("a2p.regenerate_guide", text="Regenerate", icon="FILE_REFRESH")
+        layout.operator("a2p.hide_guide", icon="HIDE_ON")
 
 
 class A2P_PT_range(_Part, bpy.types.Panel):

@@ -1,13 +1,13 @@
-"""Who performs the clip, and how; and what is under way."""
+"""Who performs the clip, and how."""
 
 from __future__ import annotations
 
 import bpy
 
-from .. import compat, jobs
 from ..properties.clip import ClipProperties
 from ..properties.performance import GenerationProperties
-from .layout import Sidebar, form, hand_over, sentence
+from .layout import Sidebar, form, hand_over
+from .progress import draw_jobs
 
 
 class A2P_PT_performance(Sidebar, bpy.types.Panel):
@@ -28,7 +28,7 @@ class A2P_PT_performance(Sidebar, bpy.types.Panel):
         button = row.operator("a2p.generate", icon="OUTLINER_OB_ARMATURE")
         hand_over(button, settings.clip, ClipProperties.__annotations__)
         hand_over(button, settings.performance, GenerationProperties.__annotations__)
-        draw_jobs(context, self.layout)
+        draw_jobs(context, self.layout, self.bl_label)
 
 
 class A2P_PT_quality(Sidebar, bpy.types.Panel):
@@ -48,37 +48,6 @@ class A2P_PT_quality(Sidebar, bpy.types.Panel):
         column.separator()
         for name in ("first_frame", "with_mesh", "new_rig"):
             column.prop(settings, name)
-
-
-def draw_jobs(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
-    """What is under way and what waits, each with a way to stop it, or how the last job ended."""
-    running, outcome = jobs.running(), jobs.outcome()
-    if running is None:
-        if outcome is not None:
-            sentence(context, layout, outcome.message, "ERROR" if outcome.failed else "CHECKMARK")
-        return
-    box = layout.box().column(align=True)
-    _draw_job(box, running, "PLAY")
-    if running.progress is not None:
-        compat.draw_progress(box, _stage(running), running.progress.fraction)
-    for job in jobs.waiting():
-        _draw_job(box, job, "SORTTIME")
-
-
-def _draw_job(layout: bpy.types.UILayout, job: jobs.Running, icon: str) -> None:
-    row = layout.row(align=True)
-    row.label(text=job.label, icon=icon)
-    row.operator("a2p.cancel", text="", icon="X", emboss=False).job = job.number
-
-
-def _stage(job: jobs.Running) -> str:
-    """The stage that a job is in, and how long it still takes."""
-    left = job.seconds_left
-    if left is None or job.progress.fraction >= 1.0:
-        return job.progress.stage
-    if left < 90:
-        return f"{job.progress.stage}, {max(left, 1):.0f} s left"
-    return f"{job.progress.stage}, {left / 60:.0f} min left"
 
 
 CLASSES = (A2P_PT_performance, A2P_PT_quality)

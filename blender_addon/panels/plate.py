@@ -7,6 +7,7 @@ import bpy
 from ..properties.plate import PlateProperties
 from ..scene import plate, takes
 from .layout import Sidebar, form, hand_over, hint
+from .progress import draw_jobs
 
 
 class A2P_PT_plate(Sidebar, bpy.types.Panel):
@@ -22,6 +23,7 @@ class A2P_PT_plate(Sidebar, bpy.types.Panel):
             column.prop(settings, name)
         button = layout.operator("a2p.plate", icon="FILE_MOVIE")
         hand_over(button, settings, PlateProperties.__annotations__)
+        draw_jobs(context, layout, self.bl_label)
         background = plate.background_of(context.scene)
         if background is not None:
             _draw_display(layout, background, context.scene.camera)

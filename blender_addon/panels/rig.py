@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..properties.rig import RetargetProperties
-from .layout import Sidebar, form, hand_over
+from ..properties.rig import RetargetProperties, suggest_targets
+from .layout import Sidebar, form, hand_over, hint
+from .progress import draw_jobs
 
 
 class A2P_PT_rig(Sidebar, bpy.types.Panel):
@@ -14,10 +15,17 @@ class A2P_PT_rig(Sidebar, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.a2p.rig, self.layout
         row = layout.row(align=True)
-        row.prop_search(settings, "target", context.scene, "objects", text="", icon="ARMATURE_DATA")
+        row.prop(settings, "target", text="", icon="ARMATURE_DATA")
         row.operator("a2p.detect_rig", text="", icon="VIEWZOOM")
-        if settings.detected:
+        if settings.shows(settings.target) and settings.detected:
             layout.label(text=settings.detected, icon="INFO")
+        elif not settings.target:
+            hint(
+                layout,
+                "Choose your character"
+                if suggest_targets(settings, context, "")
+                else "Import your character",
+            )
         row = layout.row()
         row.scale_y = 1.3
         button = row.operator("a2p.retarget", icon="CON_ARMATURE")
@@ -28,7 +36,8 @@ class A2P_PT_rig(Sidebar, bpy.types.Panel):
         row = layout.row(align=True)
         button = row.operator("a2p.apply_face", icon="SHAPEKEY_DATA")
         button.target, button.shape_keys = settings.face_target or settings.target, settings.face_shape_keys
-        form(layout).prop_search(settings, "face_target", context.scene, "objects", icon="MESH_DATA")
+        form(layout).prop(settings, "face_target", icon="MESH_DATA")
+        draw_jobs(context, layout, self.bl_label)
 
 
 class A2P_PT_rig_options(Sidebar, bpy.types.Panel):

@@ -10,6 +10,7 @@ from a2p_backend.wire.performance import FPS
 
 from ..scene import takes
 from .layout import Sidebar, hint, room
+from .progress import draw_jobs
 
 _ROOMY = 240
 """Width from which on there is room for more than names; see `room`."""
@@ -63,6 +64,7 @@ class A2P_PT_takes(Sidebar, bpy.types.Panel):
         row.operator("a2p.export_take", text="", icon="EXPORT")
         row.operator("a2p.delete_take", text="", icon="TRASH")
         row.operator("a2p.compare_takes", text="A/B", icon="FILE_REFRESH")
+        draw_jobs(context, layout, self.bl_label)
         rig = takes.find_rig(context)
         if rig is None:
             hint(layout, "Generate a take first")

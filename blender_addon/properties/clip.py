@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from a2p_backend.wire.settings import GenerateSettings
+from a2p_backend.wire.settings import MAX_SENT_SECONDS, GenerateSettings
 
 from .performance import suggest_actors
 
@@ -14,7 +14,8 @@ class ClipProperties:
 
     clip: bpy.props.StringProperty(
         name="Clip",
-        description="The recording: WAV, FLAC, MP3, OGG, AIFF and others, up to 10 minutes",
+        description="The recording: WAV, FLAC, MP3, OGG, AIFF and others, "
+        f"up to {MAX_SENT_SECONDS // 60} minutes",
         subtype="FILE_PATH",
     )
     source: bpy.props.EnumProperty(

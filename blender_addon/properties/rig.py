@@ -6,6 +6,7 @@ import bpy
 
 from kinematics.retarget.solver import RetargetOptions
 
+from ..scene import takes
 from . import bone_map
 from .bone_map import EditedMap
 
@@ -13,6 +14,18 @@ from .bone_map import EditedMap
 def suggest_armatures(self: object, context: bpy.types.Context, text: str) -> list[str]:
     """The scene's armatures whose names hold what was typed."""
     names = [member.name for member in context.scene.objects if member.type == "ARMATURE"]
+    return [name for name in names if text.lower() in name.lower()]
+
+
+def suggest_targets(self: object, context: bpy.types.Context, text: str) -> list[str]:
+    """As `suggest_armatures`, without those that were built for takes."""
+    names = suggest_armatures(self, context, text)
+    return [name for name in names if not takes.is_built(context.scene.objects[name])]
+
+
+def suggest_faces(self: object, context: bpy.types.Context, text: str) -> list[str]:
+    """The scene's meshes and armatures whose names hold what was typed."""
+    names = [member.name for member in context.scene.objects if member.type in ("MESH", "ARMATURE")]
     return [name for name in names if text.lower() in name.lower()]
 
 
@@ -27,7 +40,7 @@ class RetargetProperties:
     target: bpy.props.StringProperty(
         name="Rig",
         description="The armature that receives the motion; empty: the only other one",
-        search=suggest_armatures,
+        search=suggest_targets,
     )
     map_file: bpy.props.StringProperty(
         name="Map",
@@ -86,6 +99,7 @@ class A2PRigSettings(RetargetProperties, EditedMap, bpy.types.PropertyGroup):
     face_target: bpy.props.StringProperty(
         name="Face",
         description="The mesh, or the armature that carries meshes, whose face moves; empty: the rig's",
+        search=suggest_faces,
     )
     face_shape_keys: bpy.props.BoolProperty(
         name="Face Shape Keys",

@@ -111,6 +111,11 @@ def mark_rig(rig: bpy.types.Object, performance: Performance) -> None:
     rig[_RIG_KEY] = _identity(performance.header())
 
 
+def is_built(rig: bpy.types.Object) -> bool:
+    """Whether the armature was built for takes, rather than brought in by the user."""
+    return _RIG_KEY in rig
+
+
 def rig_for(scene: bpy.types.Scene, performance: Performance) -> bpy.types.Object | None:
     """The rig that was built in this scene for the same person: actor and channel; the newest of several."""
     identity = _identity(performance.header())

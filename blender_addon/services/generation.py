@@ -29,9 +29,9 @@ class Order:
 
     @property
     def label(self) -> str:
-        """What the user asked for."""
+        """What the user asked for; first what tells it from its like, as narrow sidebars cut the end off."""
         who = "" if self.settings.speaker == "left" else f" ({self.settings.speaker} channel)"
-        return f"{self.clip.path.stem} seed {self.settings.seed}{who}"
+        return f"Seed {self.settings.seed} of {self.clip.path.stem}{who}"
 
     def multiplied(self, takes: int, partner: str | None) -> tuple[Order, ...]:
         """Takes of consecutive seeds, each also of the partner where one is named. Raises A2PError."""

@@ -50,7 +50,7 @@ def start(target: Path, seconds: float) -> None:
     """
     if jobs.running() is not None:
         raise A2PError("Something is under way: wait until it is done or cancel it, then record.")
-    jobs.start("Recording", recording(target, seconds))
+    jobs.start("Recording", recording(target, seconds), "Clip")
 
 
 def recording(target: Path, seconds: float) -> jobs.Steps:

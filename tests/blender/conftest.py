@@ -68,9 +68,10 @@ def sound(addon: None) -> None:
 
 @pytest.fixture
 def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the add-on looks for a backend's endpoint file."""
+    """Where the add-on looks for a backend's endpoint file; there is no program to start one."""
     path = tmp_path / "endpoint.json"
     monkeypatch.setenv("A2P_ENDPOINT", str(path))
+    monkeypatch.setattr("blender_addon.preferences.backend_program", lambda: "")
     return path
 
 

@@ -100,7 +100,7 @@ def test_cancel_in_a_window_tells_the_backend(
     bpy.ops.a2p.cancel()
     tick_until(lambda: jobs.running() is None)
     assert server.cancelled.acquire(timeout=5.0)
-    assert jobs.outcome() == jobs.Outcome("a clip seed 0: cancelled.")
+    assert jobs.outcome() == jobs.Outcome("Seed 0 of a clip: cancelled.")
     assert counts() == before
 
 
@@ -110,7 +110,7 @@ def test_jobs_queue_and_each_can_be_taken_back(
     monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
     bpy.ops.a2p.generate(clip=str(clip), takes=3)
     first, second, third = jobs.running(), *jobs.waiting()
-    assert [job.label[-6:] for job in (first, second, third)] == ["seed 0", "seed 1", "seed 2"]
+    assert [job.label[:6] for job in (first, second, third)] == ["Seed 0", "Seed 1", "Seed 2"]
     bpy.ops.a2p.cancel(job=second.number)
     tick_until(lambda: jobs.running() is None and not jobs.waiting())
     assert {action.name for action in bpy.data.actions} == {"a clip seed 0", "a clip seed 2"}
@@ -156,7 +156,7 @@ def test_a_job_outlives_the_file_and_undo(
     assert bpy.app.timers.is_registered(jobs._tick)
     server.step_allowed.release(3)
     tick_until(lambda: jobs.running() is None)
-    assert jobs.outcome() == jobs.Outcome("a clip seed 0: done.")
+    assert jobs.outcome() == jobs.Outcome("Seed 0 of a clip: done.")
     assert bpy.data.objects["A2P default"].name in bpy.context.scene.objects
 
 
