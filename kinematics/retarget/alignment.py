@@ -168,22 +168,9 @@ def _leg(origin: Figure, target: Figure, facing: FloatArray, side: str, turns: d
         turn = _aligned(turn, target.direction(slot, below), origin.direction(slot, below), facing)
         _fill(turns, target, slot, turn)
         _fill(turns, target, sided(f"{slot[:-2]}_twist", side), turn)
-    headings = [_heading(figure, foot, toe) for figure in (target, origin)]
+    headings = [figure.heading(side) for figure in (target, origin)]
     turn = IDENTITY
     if headings[0] is not None and headings[1] is not None:
         turn = arc(headings[0], facing @ headings[1])
     for slot in (foot, toe):
         _fill(turns, target, slot, turn)
-
-
-def _heading(figure: Figure, foot: str, toe: str) -> FloatArray | None:
-    """Where a foot points, level."""
-    ankle, ball = figure.point(foot), figure.point(toe)
-    if ankle is not None and ball is None:
-        ball = figure.tip(figure.bones[foot][0])
-    if ankle is None or ball is None:
-        return None
-    ahead = ball - ankle
-    level = ahead - (ahead @ figure.up) * figure.up
-    # A foot bone that points down tells nothing.
-    return unit(level) if np.linalg.norm(level) > 0.3 * np.linalg.norm(ahead) else None

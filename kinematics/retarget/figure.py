@@ -125,6 +125,18 @@ class Figure:
             return tail
         return None
 
+    def heading(self, side: str) -> FloatArray | None:
+        """(3,) where a foot points, level; None where its bone does not tell, as one that points down."""
+        foot, toe = sided("foot", side), sided("toe", side)
+        ankle, ball = self.point(foot), self.point(toe)
+        if ankle is not None and ball is None:
+            ball = self.tip(self.bones[foot][0])
+        if ankle is None or ball is None:
+            return None
+        ahead = ball - ankle
+        level = ahead - (ahead @ self.up) * self.up
+        return unit(level) if np.linalg.norm(level) > 0.3 * np.linalg.norm(ahead) else None
+
     def fingers(self, side: str) -> tuple[str, ...]:
         """The four fingers' slots that are filled, thumb apart."""
         return tuple(slot for finger in FINGERS if self.bones.get(slot := sided(finger, side)))

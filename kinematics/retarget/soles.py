@@ -9,11 +9,14 @@ import numpy as np
 
 from kinematics.arrays import BoolArray
 from kinematics.retarget.contacts import Contact
-from kinematics.retarget.figure import Figure, unit
+from kinematics.retarget.figure import Figure
 from kinematics.retarget.pose import Pose
 from kinematics.retarget.slots import SIDES, sided
 from kinematics.retarget.swing import arc
 from kinematics.rotations import rotate
+
+_USUAL_SLOPE = np.radians(-25.0)
+"""From ankle to ball, of a foot that stands and does not say where its ball is."""
 
 
 def level_feet(pose: Pose, contacts: tuple[Contact, ...]) -> None:
@@ -24,28 +27,26 @@ def level_feet(pose: Pose, contacts: tuple[Contact, ...]) -> None:
     """
     origin, target = pose.task.origin, pose.target
     for side in SIDES:
-        foot, toe = sided("foot", side), sided("toe", side)
-        slopes = [_slope(figure, foot, toe) for figure in (origin, target)]
-        heading = target.direction(foot, toe)
+        foot = sided("foot", side)
+        bone = target.bones.get(foot, (-1,))[0]
         stands = _standing(contacts, side, len(pose.task.source))
-        if slopes[0] is None or slopes[1] is None or heading is None or not stands.any():
+        if bone not in pose.turns or not stands.any():
             continue
-        level = unit(heading - (heading @ target.up) * target.up)
-        bone = target.bones[foot][0]
-        if level is None or bone not in pose.turns:
-            continue
+        level = target.heading(side)
+        if level is None:
+            level = target.frame[:, 2]
         ahead = rotate(pose.turns[bone][stands], level)
         pitch = float(np.arcsin(np.clip(np.median(ahead @ target.up), -1, 1)))
-        apart = slopes[0] - slopes[1]
+        apart = _slope(origin, side) - _slope(target, side)
         pitch = float(np.clip(pitch, -max(apart, 0.0), max(-apart, 0.0)))
         raised = np.cos(pitch) * level - np.sin(pitch) * target.up
-        pose.turn_before((foot, toe), arc(level, raised))
+        pose.turn_before((foot, sided("toe", side)), arc(level, raised))
 
 
-def _slope(figure: Figure, foot: str, toe: str) -> float | None:
+def _slope(figure: Figure, side: str) -> float:
     """Radians by which a foot rises from its ankle to its ball, at rest."""
-    direction = figure.direction(foot, toe)
-    return None if direction is None else float(np.arcsin(np.clip(direction @ figure.up, -1, 1)))
+    direction = figure.direction(sided("foot", side), sided("toe", side))
+    return _USUAL_SLOPE if direction is None else float(np.arcsin(np.clip(direction @ figure.up, -1, 1)))
 
 
 def _standing(contacts: tuple[Contact, ...], side: str, frames: int) -> BoolArray:

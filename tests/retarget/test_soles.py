@@ -54,3 +54,8 @@ def test_soles_lie_flat_as_far_as_the_rest_poses_differ(pitch, expected):
 def test_the_same_skeleton_gets_the_same_feet():
     source = standing(RAISED)
     np.testing.assert_allclose(foot_turned(source, source.rig, source.bone_map), np.degrees(RAISED), atol=0.1)
+
+
+def test_soles_of_rigs_without_toes_lie_flat_too():
+    rig, bone_map = figure(Build({"toe": 0}))
+    np.testing.assert_allclose(foot_turned(standing(RAISED), rig, bone_map), 0, atol=0.1)
