@@ -19,7 +19,6 @@ from typing import Any
 import bpy
 import numpy as np
 
-from a2p_backend.wire.performance import load_take
 from kinematics.body import Body
 from kinematics.bvh import read_bvh
 from kinematics.curves.reduction import ErrorBound
@@ -32,6 +31,7 @@ from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_b
 
 from .scene import comparison, export, face_shapes, import_rig, keys, retargeting, units
 from .scene import rig as rigs
+from .take_file import load_take_for_blender
 
 EXIT_USER_ERROR = 2
 
@@ -155,7 +155,7 @@ def _play_at(scene: bpy.types.Scene, fps: float) -> None:
 
 def _source(path: Path, body: str | None) -> SourceMotion:
     if path.suffix.lower() == ".npz":
-        performance = load_take(path)
+        performance = load_take_for_blender(path)
         if body is None:
             raise A2PError(f"The take {path} needs the body of its actor {performance.actor}.")
         with np.load(body, allow_pickle=False) as arrays:

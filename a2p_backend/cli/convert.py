@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from a2p_backend.cli.console import check_writable, done, warn
-from a2p_backend.wire.performance import load_take, save_take
+from a2p_backend.wire.performance import Performance, load_take, save_take
 from a2p_backend.wire.settings import DEFAULT_ACTOR
+from kinematics.errors import A2PError
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="A results.npy of the original; with --as-results, a take.")],
+    source: Annotated[
+        Path, typer.Argument(help="A results.npy of the original; with --as-results or --seconds, a take.")
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The take to write (.npz), or the results (.npy).")
     ],
@@ -26,11 +30,19 @@ def convert(
         bool, typer.Option("--as-results", help="Write the take's body as results.")
     ] = False,
     face: Annotated[bool, typer.Option("--face", help="With --as-results: the take's face instead.")] = False,
+    seconds: Annotated[
+        str | None, typer.Option(help="Of a take, only these, as 600:1200; in whole seconds.")
+    ] = None,
 ) -> None:
-    """Convert the original's results file to a take, or a take to a results file."""
+    """Convert the original's results file to a take, a take to a results file, or a take to a part of it."""
     from a2p_backend.actors.results_file import performance_from_results, write_results
 
     check_writable(out)
+    if seconds is not None:
+        if as_results or partner is not None:
+            raise A2PError("--seconds takes a part of a take: convert that part afterwards.")
+        _write_part(load_take(source), seconds, out)
+        return
     if as_results:
         performance = load_take(source)
         write_results(performance, out, face=face)
@@ -44,3 +56,22 @@ def convert(
     warn(performance.warnings)
     save_take(performance, out)
     done(out, f"{performance.frame_count} frames.", f"See them with `a2p render {out} -o plate.mp4`.")
+
+
+def _write_part(performance: Performance, seconds: str, out: Path) -> None:
+    found = re.fullmatch(r"(\d{0,6}):(\d{0,6})", seconds, re.ASCII)
+    first = int(found[1] or 0) * performance.fps if found else 0
+    stop = int(found[2]) * performance.fps if found and found[2] else performance.frame_count
+    stop = min(stop, performance.frame_count)
+    if not found or first >= stop:
+        raise A2PError(
+            f"seconds is {seconds!r}: give a range such as 600:1200, of the take's "
+            f"{performance.duration:.0f} s."
+        )
+    part = performance.part(first, stop)
+    save_take(part, out)
+    done(
+        out,
+        f"{part.frame_count} frames ({part.duration:.1f} s).",
+        f"They begin {first / performance.fps:.0f} s into the recording.",
+    )

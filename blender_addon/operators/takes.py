@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from a2p_backend.wire.performance import load_take, save_take
+from a2p_backend.wire.performance import save_take
 from kinematics.errors import A2PError
 
 from .. import jobs
@@ -13,6 +13,7 @@ from ..properties.performance import draw_seed
 from ..scene import layers, takes
 from ..scene.performance import Placement
 from ..services.generation import placing
+from ..take_file import load_take_for_blender
 from .reporting import NO_TAKE, chosen_path, possible, reported
 
 
@@ -119,7 +120,7 @@ class A2P_OT_import_take(ImportHelper, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            performance = load_take(chosen_path(self.filepath, "a take file"))
+            performance = load_take_for_blender(chosen_path(self.filepath, "a take file"))
             clip = chosen_path(self.clip, "a recording") if self.clip else None
             placement = Placement(self.first_frame, reuse_rig=True, with_sound=clip is not None)
             jobs.start(f"Importing {performance.clip_name}", placing(performance, clip, placement), "Takes")

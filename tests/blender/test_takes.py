@@ -7,7 +7,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from a2p_backend.wire.performance import load_take  # noqa: E402
+from a2p_backend.wire.performance import Performance, load_take, save_take  # noqa: E402
 from blender_addon.scene import takes  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
@@ -65,6 +65,14 @@ def test_takes_survive_saving_renaming_and_loading(rig: bpy.types.Object, tmp_pa
     assert bpy.ops.a2p.audition(take="the calm one") == {"FINISHED"}
     assert bpy.ops.a2p.export_take(filepath=str(tmp_path / "kept.npz")) == {"FINISHED"}
     np.testing.assert_array_equal(load_take(tmp_path / "kept.npz").pose, random_performance(4, 1).pose)
+
+
+def test_a_take_of_hours_is_refused_with_a_way_to_a_part_of_it(tmp_path: Path) -> None:
+    long, bones = tmp_path / "long.npz", np.zeros((18_001, 104), np.float32)
+    save_take(Performance(bones, np.zeros((18_001, 256), np.float32), bones[:0], "default", 0, "", ""), long)
+    with pytest.raises(RuntimeError, match=r"lasts 10 minutes.*a2p convert long.npz --seconds 0:600"):
+        bpy.ops.a2p.import_take(filepath=str(long))
+    assert not bpy.data.actions
 
 
 def test_a_deleted_take_leaves_the_rig_another_and_undo_brings_it_back(rig: bpy.types.Object) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from a2p_backend.cli import app
-from a2p_backend.wire.performance import load_take
+from a2p_backend.wire.performance import Performance, load_take, save_take
 from tests.released_folder import released
 
 
@@ -63,3 +63,24 @@ def test_results_become_a_take_and_a_take_results(tmp_path: Path) -> None:
     assert run("convert", take, "--as-results", "-o", again).exit_code == 0
     assert np.load(again, allow_pickle=True).item()["motions"].shape == (1, 30, 104)
     assert run("convert", tmp_path / "absent.npy", "-o", take).exit_code == 2
+
+
+def test_a_part_of_a_take_is_a_take(tmp_path: Path) -> None:
+    pose = np.random.default_rng(0).standard_normal((100, 104)).astype(np.float32)
+    take, part = tmp_path / "take.npz", tmp_path / "part.npz"
+    save_take(
+        Performance(pose, np.zeros((100, 256), np.float32), pose[::30], "default", 3, "a.wav", ""), take
+    )
+    result = run("convert", take, "--seconds", "1:3", "-o", part)
+    assert result.exit_code == 0, result.output
+    assert "begin 1 s into the recording" in " ".join(result.stderr.split())
+    made = load_take(part)
+    np.testing.assert_array_equal(made.pose, pose[30:90])
+    np.testing.assert_array_equal(made.guide, pose[[30, 60]])
+    assert made.seed == 3
+    assert run("convert", take, "--seconds", "2:", "-o", part).exit_code == 0
+    assert load_take(part).frame_count == 40
+    for wrong in ("3", "4:9", "2:1"):
+        refused = run("convert", take, "--seconds", wrong, "-o", part)
+        assert (refused.exit_code, "give a range such as 600:1200" in refused.stderr) == (2, True)
+    assert run("convert", take, "--seconds", "0:1", "--as-results", "-o", part).exit_code == 2
