@@ -27,6 +27,7 @@ from kinematics.camera import Camera, look_at
 from kinematics.errors import A2PError
 from kinematics.skinning import INFLUENCES
 
+from .character_meshes import ATLAS, KEPT_MODIFIERS, bone_that_holds, build, hang_by_weights, unfold
 from .scene.import_rig import what_happened
 
 CHARACTER_FILE = "character.npz"
@@ -39,8 +40,6 @@ LIGHTS = ("dome", "flat")
 _SAMPLES = 12
 """A pixel; the denoiser does the rest."""
 _BOUNCES = 3
-_KEPT_MODIFIERS = ("ARMATURE", "CORRECTIVE_SMOOTH")
-"""Those that leave the rest pose as it is and every vertex its number."""
 _SHINING = (
     "Metallic",
     "Specular IOR Level",
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=768, help="pixels along a picture's side")
-    parser.add_argument("--views", type=int, default=12, help="a sixth of the pictures")
+    parser.add_argument("--views", type=int, default=12, help="a sixth of the pictures; 0 for none")
     parser.add_argument("--light", choices=LIGHTS, default=LIGHTS[0])
     parser.add_argument(
         "--poses",
@@ -89,10 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        character = find_character(open_file(options.file), options.file)
+        character = prepared(find_character(open_file(options.file), options.file))
         if options.poses is not None:
             with np.load(options.poses, allow_pickle=False) as asked:
                 arrays = posed(character, asked["rotation"], asked["location"], asked["codes"])
+        elif options.views == 0:
+            arrays = mesh_arrays(character)
         else:
             shown = pictures(character, options.size, options.views, options.light)
             arrays = {**mesh_arrays(character), **shown}
@@ -148,7 +149,7 @@ class _named_as_glb:
 
 
 def find_character(objects: Sequence[bpy.types.Object], path: Path) -> Character:
-    """The armature that moves most vertices, with its meshes."""
+    """The armature that moves most vertices, with its meshes: its skin, and what hangs on its bones."""
     moved: dict[bpy.types.Object, list[bpy.types.Object]] = {}
     for item in objects:
         if item.type != "MESH" or item.hide_render or not item.data.polygons:
@@ -157,10 +158,28 @@ def find_character(objects: Sequence[bpy.types.Object], path: Path) -> Character
             if modifier.type == "ARMATURE" and modifier.object is not None:
                 moved.setdefault(modifier.object, []).append(item)
                 break
+        else:
+            held = bone_that_holds(item)
+            if held is not None:
+                moved.setdefault(held[0], []).append(item)
     if not moved:
         raise CharacterError(f"{path.name} holds no mesh that an armature moves: rig the character first.")
     armature = max(moved, key=lambda item: sum(len(mesh.data.vertices) for mesh in moved[item]))
     return Character(armature, tuple(moved[armature]))
+
+
+def prepared(character: Character) -> Character:
+    """The character at rest, its meshes made alike; see `character_meshes`."""
+    character.armature.data.pose_position = "REST"
+    bpy.context.view_layer.update()
+    # All are asked before any is taken from its parent, which others may hang on.
+    for mesh, held in [(mesh, bone_that_holds(mesh)) for mesh in character.meshes]:
+        if held is not None and not any(modifier.type == "ARMATURE" for modifier in mesh.modifiers):
+            hang_by_weights(mesh, *held)
+    build(character.meshes)
+    unfold(character.meshes)
+    bpy.context.view_layer.update()
+    return character
 
 
 def mesh_arrays(character: Character) -> dict[str, np.ndarray]:
@@ -341,7 +360,7 @@ def _show_only(character: Character) -> None:
         item.hide_render = item not in shown
     for mesh in character.meshes:
         for modifier in mesh.modifiers:
-            modifier.show_render = modifier.show_viewport = modifier.type in _KEPT_MODIFIERS
+            modifier.show_render = modifier.show_viewport = modifier.type in KEPT_MODIFIERS
         if mesh.data.shape_keys:
             mesh.data.shape_keys.animation_data_clear()
 
@@ -356,6 +375,9 @@ def _prepare(character: Character, size: int, light: str) -> bpy.types.Object:
         shading = scene.display.shading
         shading.light, shading.color_type = "FLAT", "TEXTURE"
         scene.display.render_aa = "OFF"
+        for material in {slot.material for mesh in character.meshes for slot in mesh.material_slots}:
+            if material is not None and material.use_nodes:
+                _show_base_colour(material)
     scene.view_settings.view_transform = "Standard"
     scene.view_settings.exposure, scene.view_settings.gamma = 0.0, 1.0
     scene.render.resolution_x = scene.render.resolution_y = size
@@ -367,6 +389,33 @@ def _prepare(character: Character, size: int, light: str) -> bpy.types.Object:
     scene.collection.objects.link(camera)
     scene.camera = camera
     return camera
+
+
+def _show_base_colour(material: bpy.types.Material) -> None:
+    """Workbench shows a material's active picture, or else its colour in the viewport: both are to be those
+    of the surface, and not its normal map, say.
+    """
+    nodes = material.node_tree.nodes
+    shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+    if shader is None:
+        return
+    base = shader.inputs["Base Color"]
+    nodes.active = _picture_before(base) or shader
+    if not base.is_linked:
+        material.diffuse_color = base.default_value
+
+
+def _picture_before(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
+    """The nearest node with a picture that a socket's value comes from."""
+    waiting, seen = [link.from_node for link in socket.links], set()
+    while waiting:
+        node = waiting.pop(0)
+        if node.type == "TEX_IMAGE":
+            return node
+        if node not in seen:
+            seen.add(node)
+            waiting += [link.from_node for entry in node.inputs for link in entry.links]
+    return None
 
 
 def _light_dome(character: Character) -> None:
@@ -439,8 +488,9 @@ def _world(mesh: bpy.types.Object, points: np.ndarray) -> np.ndarray:
 def _texture_coordinates(data: bpy.types.Mesh) -> np.ndarray:
     """(loops, 2), v down."""
     values = np.zeros(len(data.loops) * 2, np.float32)
-    if data.uv_layers.active is not None:
-        data.uv_layers.active.uv.foreach_get("vector", values)
+    layer = data.uv_layers.get(ATLAS) or data.uv_layers.active
+    if layer is not None:
+        layer.uv.foreach_get("vector", values)
     uvs = values.reshape(-1, 2)
     uvs[:, 1] = 1.0 - uvs[:, 1]
     return uvs

@@ -9,7 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.character import Character, find_character, mesh_arrays, posed
+from blender_addon.character import Character, find_character, mesh_arrays, posed, prepared
+from blender_addon.character_meshes import texels_of
 from kinematics.errors import A2PError
 from kinematics.retarget.rig import Rig
 from tests.blender.armatures import add_armature
@@ -72,3 +73,63 @@ def test_poses_are_told_with_shape_keys_and_what_modifiers_do(character: Charact
 def test_meshes_that_nothing_moves(new_blender: None) -> None:
     with pytest.raises(A2PError, match="rig the character first"):
         find_character([], Path("statue.blend"))
+
+
+def _square(name: str, at: tuple[float, float, float]) -> bpy.types.Object:
+    data = bpy.data.meshes.new(name)
+    data.from_pydata([(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 1)], [], [(0, 1, 2, 3)])
+    data.uv_layers.new(name="UVMap")
+    item = bpy.data.objects.new(name, data)
+    bpy.context.scene.collection.objects.link(item)
+    item.location = at
+    return item
+
+
+def test_what_hangs_on_a_bone_follows_it_and_shares_no_texels(character: Character) -> None:
+    hat, feather = _square("hat", (0.0, 0.0, 0.0)), _square("feather", (0.0, 0.0, 1.0))
+    hat.parent, hat.parent_type, hat.parent_bone = character.armature, "BONE", "high"
+    feather.parent = hat
+    bpy.context.view_layer.update()
+    place = hat.matrix_world.translation.copy()
+    found = prepared(find_character(list(bpy.context.scene.objects), Path("hat.blend")))
+    assert {mesh.name for mesh in found.meshes} == {"strip", "hat", "feather"}
+    arrays = mesh_arrays(found)
+    counts = [len(mesh.data.vertices) for mesh in found.meshes]
+    of_vertex = np.repeat([mesh.name for mesh in found.meshes], counts)
+    hats = np.flatnonzero(of_vertex != "strip")
+    assert set(arrays["indices"][hats, 0].tolist()) == {1}
+    np.testing.assert_allclose(arrays["weights"][hats, 0], 1.0)
+    np.testing.assert_allclose(arrays["vertices"][hats].min(axis=0), place, atol=1e-6)
+    rotation = np.tile((1.0, 0.0, 0.0, 0.0), (2, 2, 1))
+    rotation[1, 1] = (0.0, 0.0, 0.0, 1.0)  # half a turn about the world's z axis, through the bone
+    rest, turned = posed(found, rotation, np.zeros((2, 2, 3)), np.zeros((2, 1)))["posed"]
+    np.testing.assert_allclose(turned[hats, :2], -rest[hats, :2], atol=1e-5)
+    owner = of_vertex[arrays["faces"][:, 0]]
+    strip, hat_texels, feather_texels = (
+        texels_of(arrays["uvs"][owner == name]) for name in ("strip", "hat", "feather")
+    )
+    assert min(map(len, (strip, hat_texels, feather_texels))) > 500
+    assert not (strip & hat_texels or strip & feather_texels or hat_texels & feather_texels)
+
+
+def test_modifiers_that_build_a_mesh_are_built_with_its_shape_keys(character: Character) -> None:
+    strip = bpy.data.objects["strip"]
+    mirror = strip.modifiers.new("mirror", "MIRROR")
+    mirror.use_axis = (True, False, False)
+    mirror.use_mirror_merge = False
+    strip.modifiers.move(1, 0)
+    arrays = mesh_arrays(prepared(find_character([character.armature, strip], Path("strip.blend"))))
+    assert len(arrays["vertices"]) == 16
+    moved = np.flatnonzero(np.abs(arrays["shape_moves"][0]).max(axis=1) > 1e-6)
+    np.testing.assert_allclose(np.sort(arrays["vertices"][moved, 0]), (0.0, 0.0), atol=1e-6)
+    np.testing.assert_allclose(arrays["shape_moves"][0, moved], [(0.0, -0.5, 0.0)] * 2, atol=1e-6)
+    np.testing.assert_allclose(arrays["weights"].sum(axis=1), 1.0)
+    assert sorted(np.unique(arrays["indices"][:, 0])) == [0, 1]
+
+
+def test_a_shape_key_that_changes_what_is_built(character: Character) -> None:
+    strip = bpy.data.objects["strip"]
+    strip.data.shape_keys.key_blocks["jawOpen"].data[0].co = strip.data.vertices[1].co
+    strip.modifiers.new("weld", "WELD")
+    with pytest.raises(A2PError, match="shape key jawOpen is on: apply them first"):
+        prepared(character)
