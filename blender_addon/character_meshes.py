@@ -26,7 +26,7 @@ _COARSEST = 6
 _SHARED = 0.15
 """Of the places of a part, how many may be another's too: neighbours meet along borders."""
 _LEAST_SHARE = 0.1
-"""Of the texture, that the character has to cover: on a palette of plain colours no light can be told apart."""
+"""Of the texture, that the character has to cover: on a palette no light can be told apart."""
 
 
 class CharacterMeshError(A2PError):
