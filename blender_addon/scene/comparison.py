@@ -29,6 +29,8 @@ _TALL = 1.3
 _FOCAL_MM = 70.0
 _HEAD = 0.1
 """Of a figure's height up to the head's bone: how long that one is drawn."""
+_FARTHEST_EYE = 0.15
+"""Of a figure's stature from the head's bone: what is farther is a control for the eyes to look at."""
 _WIDEST_STICK = 0.018
 """Of a figure's stature."""
 _COLOURS = {"L": (0.95, 0.58, 0.12, 1.0), "R": (0.20, 0.45, 0.90, 1.0), "": (0.85, 0.85, 0.85, 1.0)}
@@ -135,7 +137,7 @@ def _shown(
     tips = _tips(figure, to_world, height * axes[:, 2])
     reached = [point @ axes[:, 2] - ground for point in (*tips.values(), *skin)]
     stature = max([height, *reached])
-    sticks = _sticks(figure, posed, world_rest, tips)
+    sticks = _sticks(figure, posed, world_rest, tips, stature)
     return _Shown(axes, stature, ground, posed[:, figure.bones["hips"][0], :3, 3], sticks)
 
 
@@ -152,7 +154,7 @@ def _tips(figure: Figure, to_world: FloatArray, upright: FloatArray) -> dict[int
 
 
 def _sticks(
-    figure: Figure, posed: FloatArray, rest: FloatArray, tips: dict[int, FloatArray]
+    figure: Figure, posed: FloatArray, rest: FloatArray, tips: dict[int, FloatArray], stature: float
 ) -> dict[str, FloatArray]:
     """From each mapped bone's carrier to it, and from those that carry none to their tips; see `_Shown`."""
     sides = {
@@ -161,6 +163,10 @@ def _sticks(
         if slot != "root"  # where there is one, it lies on the floor
         for bone in chain
     }
+    if head := figure.bones.get("head"):
+        for bone in [bone for eye in ("eye.L", "eye.R") for bone in figure.bones.get(eye, ())]:
+            if np.linalg.norm(rest[bone, :3, 3] - rest[head[-1], :3, 3]) > _FARTHEST_EYE * stature:
+                del sides[bone]
     heads = posed[..., :3, 3]
     ends: dict[str, list[FloatArray]] = {side: [] for side in _COLOURS}
     carrying = set()
