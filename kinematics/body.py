@@ -136,7 +136,7 @@ class Body:
                 if "mesh_faces" in arrays
                 else None,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise A2PError(f"The body description is damaged ({error}): fetch it again.") from error
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from kinematics.errors import A2PError
+from kinematics.files import read_json
 from kinematics.skeleton import Skeleton, skeleton_from_legacy
 from kinematics.skinning import SkinnedMesh, mesh_from_legacy
+
+_LARGEST_FILE = 1 << 28
 
 
 class BodyFileError(A2PError):
@@ -21,11 +23,11 @@ def read_body_json(path: str | Path) -> tuple[Skeleton, SkinnedMesh]:
     """
     path = Path(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, _LARGEST_FILE)
     except OSError as error:
         raise BodyFileError(f"The body file {path} cannot be opened: {error.strerror}.") from error
     except ValueError as error:
-        raise BodyFileError(f"The body file {path} is not JSON: {error}.") from error
+        raise BodyFileError(f"The body file {path} is not JSON that can be read: {error}.") from error
     if not isinstance(document, dict) or not {"Skeleton", "SkinnedModel"} <= document.keys():
         raise BodyFileError(f"{path} is not a body file: it needs the objects 'Skeleton' and 'SkinnedModel'.")
     try:

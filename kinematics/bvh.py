@@ -19,7 +19,7 @@ import numpy as np
 
 from kinematics.arrays import BoolArray, FloatArray
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
+from kinematics.files import atomic_write, read_bytes
 from kinematics.pose import JointStates
 from kinematics.rotations import (
     euler_from_matrix,
@@ -34,9 +34,16 @@ from kinematics.skeleton import Skeleton
 
 Unit: TypeAlias = Literal["cm", "m"]
 
+MAX_BYTES = 1 << 30
+MAX_JOINTS = 2000
+MAX_STATES = 1 << 25
+"""Frames times joints: three hours of a hundred joints at thirty frames a second."""
+
 _PER_CENTIMETRE = {"cm": 1.0, "m": 0.01}
 _POSITIONS = ("Xposition", "Yposition", "Zposition")
 _ROTATIONS = {"Xrotation": "X", "Yrotation": "Y", "Zrotation": "Z"}
+_SHORTEST_FRAME = 1e-6
+"""Seconds."""
 _STILL = 1e-6
 """Centimetres; a joint that never leaves its rest offset by more needs no position channels."""
 
@@ -128,9 +135,11 @@ def read_bvh(path: str | Path, *, unit: Unit = "cm") -> BVHMotion:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8", errors="replace")
     except OSError as error:
         raise BVHError(f"The BVH file {path} cannot be opened: {error.strerror}.") from error
+    except ValueError as error:
+        raise BVHError(f"The BVH file {path} cannot be used: {error}.") from error
     lines = iter(enumerate(text.splitlines(), 1))
     hierarchy = _Hierarchy(str(path))
     hierarchy.read(lines)
@@ -144,6 +153,8 @@ def read_bvh(path: str | Path, *, unit: Unit = "cm") -> BVHMotion:
     except ValueError as error:
         raise BVHError(f"{path} does not hold a usable skeleton: {error}.") from error
     frame_time, rows = _read_motion(lines, sum(map(len, hierarchy.channels)), str(path))
+    if len(rows) * len(skeleton) > MAX_STATES:
+        raise BVHError(f"{path} is longer than can be read: {len(rows)} frames of {len(skeleton)} joints.")
     return BVHMotion(skeleton, _local_states(skeleton, hierarchy.channels, rows, unit), frame_time)
 
 
@@ -244,6 +255,8 @@ class _Hierarchy:
     def _add(self, number: int, name: str, parent: int | None) -> int:
         if parent is None:
             raise self._error(number, f"the joint '{name}' is inside an end site")
+        if len(self.names) >= MAX_JOINTS:
+            raise self._error(number, f"more than {MAX_JOINTS} joints")
         self.names.append(name)
         self.parents.append(parent)
         self.offsets.append([0.0, 0.0, 0.0])
@@ -273,13 +286,15 @@ class _Hierarchy:
 def _read_motion(lines: Iterator[tuple[int, str]], width: int, source: str) -> tuple[float, FloatArray]:
     """The frame time in seconds and the channel values (T, width)."""
     rest = [line for _, line in lines if line.strip()]
-    frames = re.fullmatch(r"\s*Frames:\s*(\d+)\s*", rest[0]) if rest else None
+    frames = re.fullmatch(r"\s*Frames:\s*(\d{1,9})\s*", rest[0]) if rest else None
     time = re.fullmatch(r"\s*Frame Time:\s*([\d.eE+-]+)\s*", rest[1]) if len(rest) > 1 else None
     if frames is None or time is None:
         raise BVHError(f"{source} needs 'Frames: N' and 'Frame Time: seconds' after MOTION.")
     count, frame_time = int(frames[1]), _number(time[1])
-    if not 0 < frame_time < np.inf:
+    if not _SHORTEST_FRAME <= frame_time < np.inf:
         raise BVHError(f"{source} has the frame time {time[1]}, which is not a number of seconds above 0.")
+    if width == 0:
+        raise BVHError(f"{source} has no channels, so nothing in it moves.")
     try:
         values = np.array(" ".join(rest[2:]).split(), dtype=np.float64)
     except ValueError as error:

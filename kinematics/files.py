@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and reading what others made, up to a limit."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 def temporary_beside(target: Path) -> Path:
@@ -77,3 +78,31 @@ def atomic_write(path: str | Path, mode: int = 0o666) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+
+
+def read_bytes(path: str | Path, limit: int) -> bytes:
+    """The content of a file that somebody else may have made. limit: its bytes at the most.
+
+    Raises OSError, or ValueError where it is larger.
+    """
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"it is larger than the {limit} bytes that it may have")
+    return content
+
+
+def read_text(path: str | Path, limit: int) -> str:
+    """The same, as text. ValueError where it is not UTF-8, too."""
+    return read_bytes(path, limit).decode("utf-8-sig")
+
+
+def read_json(path: str | Path, limit: int) -> Any:
+    """The value in a JSON file. limit: its bytes at the most.
+
+    Raises OSError, or ValueError where it is larger, no JSON, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(read_text(path, limit))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

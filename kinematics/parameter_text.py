@@ -29,6 +29,8 @@ from kinematics.limits import EllipsoidLimit, HalfPlaneLimit, Limit, LinearLimit
 from kinematics.skeleton import CHANNELS, Skeleton
 
 MODEL_HEADER = "Momentum Model Definition V1.0"
+MAX_LINE = 10_000
+MAX_PARAMETERS = 10_000
 
 
 class ParameterFileError(A2PError):
@@ -62,6 +64,9 @@ def parse_parameters(
     first = next((line for line in lines if line), "")
     parser = _Parser(skeleton, source, _MODEL if first == MODEL_HEADER else _CFG, skip_unknown)
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line]
+    for number, line in numbered:
+        if len(line) > MAX_LINE:
+            raise ParameterFileError(f"{source}, line {number}: longer than {MAX_LINE} letters.")
     if parser.dialect is _MODEL:
         parser.read_model(numbered[1:])
     else:
@@ -205,6 +210,8 @@ class _Parser:
         if "." in name:
             self._copy(row, weight, name)
         else:
+            if len(self.parameters) >= MAX_PARAMETERS and name not in self.parameters:
+                raise _LineError(f"'{name}' is one more than {MAX_PARAMETERS} parameters")
             self._add(row, self.parameters.setdefault(name, len(self.parameters)), weight)
 
     def _copy(self, row: int, weight: float, channel: str) -> None:

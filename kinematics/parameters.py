@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.arrays import FloatArray, constant
+from kinematics.files import read_text
 from kinematics.limits import Limit, MinMaxLimit
 from kinematics.parameter_text import ParameterFileError, parse_parameters
 from kinematics.skeleton import Skeleton
@@ -23,6 +24,8 @@ __all__ = [
     "transform_from_legacy",
     "transform_from_text",
 ]
+
+_LARGEST_FILE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +136,11 @@ def read_parameters(
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, _LARGEST_FILE)
     except OSError as error:
         raise ParameterFileError(f"The parameter file {path} cannot be opened: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ParameterFileError(f"The parameter file {path} is not text: {error}.") from error
+    except ValueError as error:
+        raise ParameterFileError(f"The parameter file {path} is no parameter text: {error}.") from error
     return transform_from_text(text, skeleton, str(path), skip_unknown=skip_unknown)
 
 
@@ -147,7 +150,10 @@ def transform_from_text(
     """The parameter definition in a text, which messages call `source`. Otherwise as `read_parameters`."""
     parsed = parse_parameters(text, skeleton, source, skip_unknown=skip_unknown)
     pose_count = len(parsed.names) - parsed.scale_count
-    return ParameterTransform(parsed.names, parsed.matrix, parsed.offsets, parsed.limits, pose_count)
+    try:
+        return ParameterTransform(parsed.names, parsed.matrix, parsed.offsets, parsed.limits, pose_count)
+    except ValueError as error:
+        raise ParameterFileError(f"{source} cannot be used: {error}.") from error
 
 
 def transform_from_legacy(config: Mapping[str, Any]) -> ParameterTransform:

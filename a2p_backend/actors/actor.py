@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,10 +21,13 @@ from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
 from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
 from a2p_backend.motion.lip_regressor import LipConfig, LipRegressor
 from a2p_backend.motion.vq_codec import CodecConfig, VQCodec
+from kinematics.array_files import read_npz
 from kinematics.body import Body, load_default_body
 from kinematics.files import whole_file
 
 BODY_FILE = "skeleton.npz"
+MAX_BODY_BYTES = 1 << 28
+"""Of each array of it; a released actor's largest has 4 MB."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,7 @@ def _single(value: torch.Tensor) -> torch.Tensor:
 
 def _load_body(path: Path) -> Body:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Body.from_arrays(dict(arrays))
+        return Body.from_arrays(read_npz(path, MAX_BODY_BYTES))
     except (OSError, ValueError) as error:
         raise ActorError(f"{path} cannot be read as a body: {error}; add the actor anew.") from error
 

@@ -6,7 +6,6 @@ archive, such as {"models": ["https://mirror.example/{actor}_models.tar"]}. What
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 import platformdirs
 
 from kinematics.errors import A2PError
+from kinematics.files import read_json
 
 RELEASED_ACTORS = ("PXB184", "RLW104", "TXB805", "GQS883")
 
@@ -46,6 +46,7 @@ class Archive:
         )
 
 
+_LARGEST_TABLE = 1 << 20
 _MODELS_HOST = "audio2photoreal_models.berkeleyvision.org"
 
 ARCHIVES: Mapping[ArchiveName, Archive] = {
@@ -88,7 +89,7 @@ def archives(table: Path | None = None) -> Mapping[ArchiveName, Archive]:
     """
     path = table or user_table()
     try:
-        own = json.loads(path.read_text(encoding="utf-8"))
+        own = read_json(path, _LARGEST_TABLE)
     except FileNotFoundError:
         return ARCHIVES
     except (OSError, ValueError) as error:

@@ -20,7 +20,7 @@ from a2p_backend.actors.addresses import Archive
 from a2p_backend.actors.unpacking import UnpackError
 from a2p_backend.wire.progress import OnProgress, Progress
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
+from kinematics.files import atomic_write, read_json
 
 if TYPE_CHECKING:
     import requests
@@ -31,6 +31,7 @@ MAX_BYTES = 64 << 30
 PAUSES = (0.5, 2.0, 5.0)
 """Seconds before each further try when one has brought nothing; after the last, the address is given up."""
 _CHUNK = 1 << 20
+_LARGEST_NOTE = 1 << 20
 
 
 class DownloadError(A2PError):
@@ -59,7 +60,7 @@ class Checksums:
 
     def _read(self) -> dict[str, Any]:
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
+            known = read_json(self.path, _LARGEST_NOTE)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -255,7 +256,7 @@ class _Resuming:
 
     def _read_origin(self, url: str) -> dict[str, Any] | None:
         try:
-            origin = json.loads(self._origin.read_text(encoding="utf-8"))
+            origin = read_json(self._origin, _LARGEST_NOTE)
         except (OSError, ValueError):
             return None
         return origin if isinstance(origin, dict) and origin.get("url") == url else None

@@ -21,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from a2p_backend.wire.settings import MAX_GUIDANCE, RELEASED_BODY_GUIDANCE, RELEASED_FACE_GUIDANCE
 from kinematics.errors import A2PError
-from kinematics.files import whole_file
+from kinematics.files import read_text, whole_file
 
 FORMAT = 1
 MANIFEST_NAME = "actor.json"
+MAX_MANIFEST_BYTES = 1 << 20
 AVATAR_FOLDER = "avatar"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NetworkName = Literal["face", "lip", "guide", "codec", "body"]
@@ -89,10 +90,11 @@ class ActorManifest(BaseModel):
         """
         path = folder / MANIFEST_NAME
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
+            text = read_text(path, MAX_MANIFEST_BYTES)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise ActorError(
-                f"{folder} is not an actor's folder: {path.name} cannot be read ({error.strerror})."
+                f"{folder} is not an actor's folder: {path.name} cannot be read ({reason})."
             ) from error
         try:
             return cls.model_validate_json(text)

@@ -17,6 +17,7 @@ from a2p_backend.avatar.codec.assets import AvatarAssets
 from a2p_backend.avatar.codec.config import AvatarConfig, AvatarError
 from a2p_backend.avatar.codec.model import CodecAvatar
 from a2p_backend.avatar.codec.storage import ReleasedViews, save_avatar
+from kinematics.files import read_text
 
 _MAX_CONFIG_BYTES = 1 << 20
 _TEMPLATE = "lbs_fn.lbs_template_verts"
@@ -71,10 +72,8 @@ def convert_avatar(
 def read_config(path: Path) -> AvatarConfig:
     """The sizes in a config.yml. Raises A2PError where it is none."""
     try:
-        if path.stat().st_size > _MAX_CONFIG_BYTES:
-            raise ActorError(f"{path} is too large for a config; get the file again.")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(read_text(path, _MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ActorError(f"{path} cannot be read as a config; get the file again.") from error
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict):

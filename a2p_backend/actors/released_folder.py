@@ -15,7 +15,6 @@ Only the last folders and the files count: the archives may lie in each other or
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,9 @@ from typing import Any
 
 from a2p_backend.actors.addresses import RELEASED_ACTORS
 from a2p_backend.actors.manifest import ActorError
+from kinematics.files import read_json
+
+_LARGEST_ARGS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Checkpoint:
     def read_args(self) -> dict[str, Any]:
         """Raises ActorError where args.json is no JSON object."""
         try:
-            args = json.loads(self.args.read_text(encoding="utf-8"))
+            args = read_json(self.args, _LARGEST_ARGS)
         except (OSError, ValueError) as error:
             raise ActorError(f"{self.args} cannot be read: {error}; get the file again.") from error
         if not isinstance(args, dict):

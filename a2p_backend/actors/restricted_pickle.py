@@ -29,13 +29,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kinematics.array_files import read_npy
 from kinematics.errors import A2PError
 
 MAX_OPCODES = 20_000_000
 """A checkpoint has some ten thousand, an actor's static assets (meshes as lists) about a million."""
+MAX_VALUES = 1 << 28
+"""With everything that is named repeatedly written out each time."""
+MAX_NESTING = 100
 MAX_PICKLE_BYTES = 1 << 30
+MAX_ARRAY_BYTES = 1 << 32
 MAX_DIMENSIONS = 32
 
+_LARGEST_SIZE = 1 << 48
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
@@ -71,6 +77,8 @@ class StoredTensor:
         numbers = (self.storage_size, self.offset, *self.shape, *self.stride)
         if not all(type(number) is int and number >= 0 for number in numbers):
             raise RestrictedPickleError("a tensor whose sizes are not whole numbers")
+        if max(*numbers, math.prod(max(size, 1) for size in self.shape)) >= _LARGEST_SIZE:
+            raise RestrictedPickleError("a tensor of sizes that no machine can hold")
         if len(self.shape) != len(self.stride) or len(self.shape) > MAX_DIMENSIONS:
             raise RestrictedPickleError("a tensor with strides that do not fit its shape")
         steps = sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
@@ -135,8 +143,7 @@ def read_object_array(path: Path) -> np.ndarray:
             raise RestrictedPickleError("an .npy file of an unknown version")
         _, _, dtype = read_header(file)
         if not dtype.hasobject:
-            file.seek(0)
-            return np.load(file, allow_pickle=False)
+            return read_npy(path, MAX_ARRAY_BYTES)
         start = file.tell()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             content.seek(start)
@@ -333,7 +340,7 @@ class _Machine:
                 if count >= MAX_OPCODES:
                     raise RestrictedPickleError("a description of more steps than any released file's")
                 if opcode.name == "STOP":
-                    return self._stack.pop()
+                    return _written_out(self._stack.pop())
                 self._step(opcode.name, argument)
         except (IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RestrictedPickleError(f"a malformed pickle ({error})") from error
@@ -495,6 +502,47 @@ def _checked_key(key: Any) -> Any:
     if not all(part is None or isinstance(part, _KEYS) for part in flat):
         raise RestrictedPickleError(f"a {type(key).__name__} as the key of an entry")
     return key
+
+
+def _written_out(value: Any) -> Any:
+    """The value, unless it holds itself, or a few parts named again and again that would fill the memory."""
+    sizes: dict[int, int] = {}
+    ancestors: set[int] = set()
+    waiting = [value]
+    while waiting:
+        container = waiting[-1]
+        parts = [part for part in _parts(container) if isinstance(part, _CONTAINERS)]
+        if id(container) in sizes:
+            waiting.pop()
+        elif id(container) in ancestors:
+            waiting.pop()
+            ancestors.remove(id(container))
+            size = sizes[id(container)] = _own_size(container) + sum(sizes[id(part)] for part in parts)
+            if size > MAX_VALUES:
+                raise RestrictedPickleError("more values than any released file's")
+        else:
+            ancestors.add(id(container))
+            if len(ancestors) > MAX_NESTING or any(id(part) in ancestors for part in parts):
+                raise RestrictedPickleError("values that are nested without end")
+            waiting += parts
+    return value
+
+
+_CONTAINERS = (list, tuple, set, dict, argparse.Namespace, np.ndarray)
+
+
+def _parts(value: Any) -> Collection[Any]:
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype.hasobject else ()
+    if isinstance(value, argparse.Namespace):
+        return vars(value).values()
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, _CONTAINERS) else ()
+
+
+def _own_size(value: Any) -> int:
+    return 1 + (value.size if isinstance(value, np.ndarray) else len(_parts(value)))
 
 
 # What the names stand for

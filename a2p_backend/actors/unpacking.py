@@ -41,7 +41,7 @@ def unpack(archive: Path, folder: Path, members: Collection[str] = (), limit: in
         NoRoomError: the disk is full.
     """
     try:
-        reader = _from_zip if _begins_as_zip(archive) else _from_tar
+        reader = _from_zip if _begins_with(archive, b"PK") else _from_tar
         unpacked: list[Path] = []
         for count, (name, content) in enumerate(reader(archive, members)):
             if count >= MAX_FILES:
@@ -66,10 +66,10 @@ def unpack(archive: Path, folder: Path, members: Collection[str] = (), limit: in
     return unpacked
 
 
-def _begins_as_zip(path: Path) -> bool:
+def _begins_with(path: Path, signature: bytes) -> bool:
     """zipfile.is_zipfile looks at the end, where a tar of checkpoints has a zip as well."""
     with path.open("rb") as file:
-        return file.read(2) == b"PK"
+        return file.read(len(signature)) == signature
 
 
 def _from_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -77,6 +77,8 @@ def _from_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, IO[by
         for info in archive.infolist():
             if info.is_dir() or not _wanted(info.filename, members):
                 continue
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UnpackError(f"its {info.filename} is compressed in an unusual way")
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise UnpackError(f"its {info.filename} is a link")
             with archive.open(info) as content:
@@ -84,13 +86,15 @@ def _from_zip(path: Path, members: Collection[str]) -> Iterator[tuple[str, IO[by
 
 
 def _from_tar(path: Path, members: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(path, "r:*") as archive:
+    with tarfile.open(path, "r:gz" if _begins_with(path, b"\x1f\x8b") else "r:") as archive:
         for info in archive:
+            if info.offset_data + info.size > MAX_BYTES:  # what is skipped must be unpacked, too
+                raise UnpackError("its files are larger than any released actor's")
             if info.isdir() or not _wanted(info.name, members):
                 continue
-            content = archive.extractfile(info) if info.isreg() else None
+            content = archive.extractfile(info) if info.isreg() and not info.issparse() else None
             if content is None:
-                raise UnpackError(f"its {info.name} is a link or a device")
+                raise UnpackError(f"its {info.name} is a link or a device, or full of holes")
             with content:
                 yield info.name, content
         # tarfile takes the end of the file for the end of the archive, which is a block of zeros.

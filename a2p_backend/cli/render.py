@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +22,7 @@ from a2p_backend.wire.performance import load_take
 from a2p_backend.wire.progress import OnProgress
 from a2p_backend.wire.settings import DEFAULT_ACTOR, VIEWS, PlateSettings, SettingsError, ViewCamera
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
+from kinematics.files import atomic_write, read_json
 
 if TYPE_CHECKING:
     from a2p_backend.server.backend import Backend
@@ -148,8 +147,7 @@ def _view(view: str) -> str | ViewCamera:
     if path.suffix.lower() != ".json":
         raise SettingsError(f"view is {view!r}: choose {', '.join(VIEWS)}, or name a camera's .json file.")
     try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(_MAX_CAMERA_BYTES))
+        values = read_json(path, _MAX_CAMERA_BYTES)
     except (OSError, ValueError) as error:
         raise A2PError(f"Cannot read the camera {path}: it is no JSON file ({error}).") from error
     try:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from a2p_backend.wire.performance import FPS, MAX_FRAMES, POSE_SIZE, Performance
+from kinematics.array_files import ArrayFileError, read_npy
 from kinematics.body_parts import BODY_PARTS
 from kinematics.errors import A2PError
 
@@ -23,6 +24,8 @@ FACE = "face"
 KEEPABLE = (*BODY_PARTS, FACE)
 """What can be kept throughout."""
 MAX_LOCKS = 1000
+
+_MAX_GUIDE_BYTES = MAX_FRAMES // FPS * POSE_SIZE * 8
 
 FrameRange = tuple[int, int]
 """Frames first (included) to end (excluded)."""
@@ -198,15 +201,13 @@ def frames_in(ranges: Iterable[FrameRange], frames: int) -> NDArray[np.bool_]:
 def read_guide(path: Path) -> NDArray[np.float32]:
     """Guide poses (K, 104) from a .npy file, NaN where free. Raises EditError."""
     try:
-        guide = np.load(path, allow_pickle=False)
+        guide = read_npy(path, _MAX_GUIDE_BYTES)
     except OSError as error:
         raise EditError(f"Cannot read the guide {path}: {error.strerror or error}.") from error
-    except (ValueError, EOFError) as error:
+    except ArrayFileError as error:
         raise EditError(
-            f"{path} is not a guide: give a .npy file of shape (seconds, {POSE_SIZE})."
+            f"{path} is not a guide, {error}: give a .npy file of shape (seconds, {POSE_SIZE})."
         ) from error
-    if not isinstance(guide, np.ndarray):
-        raise EditError(f"{path} holds several arrays: give a .npy file of shape (seconds, {POSE_SIZE}).")
     return _checked_guide(guide)
 
 

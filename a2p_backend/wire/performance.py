@@ -1,17 +1,14 @@
 """A Performance, and the take file that keeps one.
 
 A take file (.npz) is a zip archive of .npy members: `header` (UTF-8 JSON as uint8), `pose`, `face`, `guide`.
-It is read without numpy's loader: nothing is unpickled, and no memory is reserved on a file's word alone.
+Its arrays are little-endian single floats.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kinematics.array_files import ArrayFileError, read_npz
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write
 
@@ -31,10 +29,9 @@ MAX_FRAMES = 8 * 3600 * FPS
 TAKE_FORMAT = "a2p-take"
 TAKE_VERSION = 1
 MAX_HEADER_BYTES = 64 * 1024
-_npy: Any = np.lib.format  # public, but without type hints in some numpy versions
 _ARRAY_NAMES = ("pose", "face", "guide")
 _FIELD_TYPES = {"actor": str, "seed": int, "clip_name": str, "clip_sha256": str, "fps": int}
-_MAX_MEMBER_BYTES = MAX_FRAMES * FACE_SIZE * 4 + 4096  # the largest array and its .npy header
+_MAX_ARRAY_BYTES = MAX_FRAMES * FACE_SIZE * 4
 
 
 class TakeError(A2PError):
@@ -177,18 +174,19 @@ def save_take(performance: Performance, path: str | Path) -> None:
 def load_take(path: str | Path) -> Performance:
     """Read a take file. Raises TakeError with one sentence for whatever is wrong with it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: _read_member(archive, name) for name in ("header", *_ARRAY_NAMES)}
-        header = _read_header(members.pop("header"))
-        return Performance.from_parts(header, members)
+        arrays = read_npz(path, _MAX_ARRAY_BYTES, ("header", *_ARRAY_NAMES))
+        for name, array in arrays.items():
+            expected = np.dtype(np.uint8 if name == "header" else "<f4")
+            if array.dtype != expected:
+                raise TakeError(f"its {name} holds {array.dtype} values, not {expected}.")
+        header = _read_header(arrays.pop("header"))
+        return Performance.from_parts(header, arrays)
     except TakeError as error:
         raise TakeError(f"{path} is not a usable take: {error}") from error
     except OSError as error:
         raise TakeError(f"Cannot read the take {path}: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
-        raise TakeError(
-            f"{path} is not a take, or it is damaged: make it anew with `a2p generate`."
-        ) from error
+    except ArrayFileError as error:
+        raise TakeError(f"{path} is not a take: {error}; make it anew with `a2p generate`.") from error
 
 
 def _checked_array(name: str, values: Any, width: int) -> NDArray[np.float32]:
@@ -201,26 +199,6 @@ def _checked_array(name: str, values: Any, width: int) -> NDArray[np.float32]:
         frame = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise TakeError(f"The {name} array holds NaN or infinity, first in row {frame}.")
     return np.ascontiguousarray(array, np.float32)
-
-
-def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    try:
-        info = archive.getinfo(f"{name}.npy")
-    except KeyError as error:
-        raise TakeError(f"it has no {name}.") from error
-    if info.file_size > _MAX_MEMBER_BYTES:
-        raise TakeError(f"its {name} is larger than any take's: {info.file_size} bytes.")
-    stream = io.BytesIO(archive.read(info))
-    if _npy.read_magic(stream) != (1, 0):
-        raise TakeError(f"its {name} is in a form of .npy that takes do not use.")
-    shape, fortran_order, dtype = _npy.read_array_header_1_0(stream)
-    expected = np.dtype(np.uint8) if name == "header" else np.dtype("<f4")
-    if dtype != expected or fortran_order:
-        raise TakeError(f"its {name} holds {dtype} values: {expected} in C order is needed.")
-    content = stream.read()
-    if math.prod(shape) * dtype.itemsize != len(content):
-        raise TakeError(f"its {name} is cut short.")
-    return np.frombuffer(content, dtype).reshape(shape)
 
 
 def _read_header(encoded: NDArray[Any]) -> dict[str, Any]:

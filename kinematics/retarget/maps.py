@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kinematics.errors import A2PError
-from kinematics.files import atomic_write
+from kinematics.files import atomic_write, read_json
 from kinematics.retarget import names
 from kinematics.retarget.corrections import PLAIN, Correction, CorrectionError
 from kinematics.retarget.rig import Rig
@@ -132,13 +132,11 @@ def read_map(path: str | Path) -> Family:
     """A map file, known or a user's. Raises MapError where it cannot be used."""
     path = Path(path)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise MapError(f"The map {path} is too large to be one.")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path, _LARGEST_FILE)
     except OSError as error:
         raise MapError(f"The map {path} cannot be opened: {error.strerror}.") from error
     except ValueError as error:
-        raise MapError(f"The map {path} is not JSON: {error}.") from error
+        raise MapError(f"The map {path} is not JSON that can be read: {error}.") from error
     try:
         slots: dict[str, tuple[tuple[str, ...], ...]] = {}
         spelled = [str(side) for side in document.get("sides", SIDES)]

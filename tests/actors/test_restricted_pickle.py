@@ -173,6 +173,14 @@ MALFORMED = {
     ),
     "beyond its storage": (tensor(b"0", 4, 1, 4, 1), "beyond its storage"),
     "negative": (tensor(b"0", 4, -1, 1, 1), "not whole numbers"),
+    "empty and endless": (tensor(b"0", 0, 0, 0, 1 << 80), "no machine can hold"),
+    "a list of itself": (b"]q\x00h\x00a.", "nested without end"),
+    "a list of itself in another": (b"]q\x00]h\x00aa.", "nested without end"),
+    "deep": (b"]" * 200 + b"a" * 199 + b".", "nested without end"),
+    "the same a billion times": (
+        b"]I0\na" + b"".join(b"q%c](" % n + b"h%c" % n * 10 + b"e" for n in range(10)) + b".",
+        "more values than",
+    ),
     "spread from one number": (tensor(b"0", 1, 0, 1_000_000_000_000, 0), "beyond its storage"),
 }
 

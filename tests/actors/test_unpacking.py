@@ -60,6 +60,32 @@ def _link_in_zip(path: Path) -> Path:
     return zipped(path, (info, b"/etc/passwd"))
 
 
+def _sparse(path: Path) -> Path:
+    """A gigabyte of nothing, as GNU tar writes it: no piece of data, at the file's whole size."""
+    info = tarfile.TarInfo("x.pt")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, 0
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % (1 << 30)
+    header[148:156] = b"        "
+    header[148:156] = b"%06o\0 " % sum(header)
+    path.write_bytes(header + bytes(1024))
+    return path
+
+
+def _compressed(path: Path, method: int) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x.pt", b"1")
+    return path
+
+
+def _announcing(path: Path, size: int) -> Path:
+    """A tar whose first file, which nobody wants, is said to have so many bytes."""
+    info = tarfile.TarInfo("x.wav")
+    info.size = size
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    return path
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "parent": (lambda path: tar(path, ("../x.pt", b"")), "outside the folder"),
     "parent within": (lambda path: tar(path, ("a/../../x.pt", b"")), "outside the folder"),
@@ -74,6 +100,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "zip link": (_link_in_zip, "is a link"),
     "twice": (lambda path: tar(path, ("x.pt", b"1"), ("x.pt", b"2")), "twice"),
     "bomb": (lambda path: zipped(path, ("x.pt", bytes(3_000_000))), "larger than any"),
+    "holes": (_sparse, "full of holes"),
+    "packed with LZMA": (lambda path: _compressed(path, zipfile.ZIP_LZMA), "in an unusual way"),
+    "tar of xz": (lambda path: tar(path, ("x.pt", b""), mode="w:xz"), "no archive"),
+    "endless": (lambda path: _announcing(path, 1 << 40), "larger than any"),
     "empty": (lambda path: tar(path), "holds no file"),
 }
 

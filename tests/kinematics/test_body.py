@@ -119,6 +119,7 @@ def damaged(change):
     [
         (None, "cannot be opened"),
         ("{", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "not a body file"),
         (damaged(lambda d: d["Skeleton"]["Bones"][5].pop("PreRotation")), "'PreRotation' is missing"),
         (damaged(lambda d: d["Skeleton"]["Bones"][5].update(Parent=60)), "before its parent"),
@@ -151,5 +152,6 @@ def test_arrays_hold_the_whole_body(body):
     pose = poses(2)
     np.testing.assert_array_equal(received.skin(pose), sent.skin(pose))
     assert Body.from_arrays(Body("bare", body.skeleton, transform, np.zeros(6)).to_arrays()).mesh is None
-    with pytest.raises(A2PError, match="damaged"):
-        Body.from_arrays({**arrays, "parents": arrays["parents"][:-1]})
+    for damage in ({"parents": arrays["parents"][:-1]}, {"header": np.full(100_000, ord("["), np.uint8)}):
+        with pytest.raises(A2PError, match="damaged"):
+            Body.from_arrays({**arrays, **damage})

@@ -35,6 +35,14 @@ Frame Time: 0.033333
 1 91 2 0 0 0 0 0 -10
 """
 
+STILL = "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\n}\nMOTION\nFrames: 999999999\nFrame Time: 1\n"
+MANY = "HIERARCHY\nROOT a\n{" + "".join(f"\nJOINT a{joint} {{ }}" for joint in range(2001))
+LONG = (
+    "HIERARCHY\nROOT a\n{\nCHANNELS 1 Xposition\n"
+    + "".join(f"JOINT a{joint} {{ }}\n" for joint in range(1000))
+    + f"}}\nMOTION\nFrames: 40000\nFrame Time: 1\n{'0 ' * 40000}"
+)
+
 
 def take(frames=40):
     """A moving, turning, bending body with scales, and the poses of all joints."""
@@ -94,6 +102,11 @@ def test_small_file(tmp_path):
         ("Left Leg {", "Hips {", "joint names repeat"),
         ("ROOT Hips", "JOINT Hips", "line 2: did not expect 'JOINT Hips'"),
         ("Frame Time: 0.033333", "Frame Time: 0", "frame time 0"),
+        ("Frame Time: 0.033333", "Frame Time: 1e-320", "frame time 1e-320"),
+        ("Frames: 2", f"Frames: {'9' * 5000}", "needs 'Frames: N'"),
+        (SMALL, STILL, "no channels"),
+        (SMALL, MANY, "line 2003: more than 2000 joints"),
+        (SMALL, LONG, "longer than can be read"),
         (SMALL, "solid cube", "did not expect 'solid cube'"),
         (SMALL, "", "no MOTION"),
     ],

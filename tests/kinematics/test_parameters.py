@@ -79,6 +79,7 @@ def test_cfg_text():
         ("hip.rx = a", "expected 'weight \\* parameter'"),
         ("hip.rx = 1 * a - 2 * b", "expected 'weight"),
         ("hip.rx =", "expected 'weight"),
+        ("hip.rx = " + "1" * 20_000 + "x * a", "longer than 10000 letters"),
         ("foot.rx = 1 * a", "no joint 'foot'"),
         ("hip.rw = 1 * a", "'rw' is not a channel"),
         ("knee.rx = 1 * hip.ry", "copied before"),
@@ -131,6 +132,16 @@ def test_skipping_what_is_unknown_is_said_once():
     assert transform.names == ("a", "c")
     with pytest.raises(ParameterFileError, match="not a channel"):
         parse("hip.rw = 1 * a", skip_unknown=True)
+
+
+def test_no_more_parameters_than_a_body_can_have():
+    with pytest.raises(ParameterFileError, match="line 10001: 'a10000' is one more"):
+        parse("".join(f"hip.rx = 1 * a{number}\n" for number in range(10_001)))
+
+
+def test_weights_must_be_finite():
+    with pytest.raises(ParameterFileError, match=r"legs cannot be used: a weight .* is not a finite number"):
+        parse("hip.rx = " + "9" * 400 + " * a")
 
 
 def test_missing_file(tmp_path):

@@ -201,6 +201,8 @@ def test_a_user_s_map_goes_first_and_survives_saving(tmp_path):
     ("text", "words"),
     [
         ("{", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        (" " * (1 << 20) + "{}", "larger than"),
         ("[]", "needs an object"),
         (json.dumps({"bones": {"tail": "Tail"}}), "'tail'"),
         (json.dumps({"bones": {"hand.L": ["a", "b"]}}), "holds one"),

@@ -99,6 +99,9 @@ def test_a_guide_is_read_from_a_file_without_pickle(tmp_path: Path) -> None:
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(EditError, match="is not a guide"):
         read_guide(path)
+    np.savez(tmp_path / "several.npz", a=_guide(), b=_guide())
+    with pytest.raises(EditError, match="is not a guide"):
+        read_guide(tmp_path / "several.npz")
     with pytest.raises(EditError, match="No such file"):
         read_guide(tmp_path / "absent.npy")
 
