@@ -39,16 +39,17 @@ ADDON = ROOT / "blender_addon"
 MANIFEST = ADDON / "blender_manifest.toml"
 CACHE = ROOT / "build" / "wheels"
 
-# Not the newest: 26.4 has one wheel for each Python. Later ones have cp312-abi3 for Python 3.12 and up, but
-# on 3.13 Blender refuses an extension with cp311 and abi3 wheels: it reads the pair as "Python 3.11 only".
 # constraints.txt names the same, so that both ends of the wire are tested with what the zips bring.
-PYZMQ = "26.4.0"
+PYZMQ = "27.3.0"
 PIP = "26.3"
 
-# Blender 3.1 to 4.0 run on Python 3.10, 4.1 to 5.0 on 3.11 (and Debian's 3.4), 5.1 and 5.2 on 3.13.
-LEGACY_PYTHONS = ("310", "311")
-EXTENSION_PYTHONS = ("311", "313")
-LEGACY_BLENDER_MIN = (3, 4, 0)
+# Blender 3.1 to 4.0 run on Python 3.10, 4.1 to 5.0 on 3.11, 5.1 and 5.2 on 3.13; Linux distributions build
+# them with theirs, up to 3.14. pyzmq's wheel for 3.12 keeps to the stable ABI and serves all that follow.
+LEGACY_PYTHONS = ("310", "311", "312")
+EXTENSION_PYTHONS = ("311", "312")
+STABLE_PYTHON = "312"
+STABLE_SERVES = ("cp312", "cp313", "cp314", "cp315", "cp316")
+LEGACY_BLENDER_MIN, EXTENSION_BLENDER_MIN = (3, 4, 0), (4, 2, 0)
 
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the oldest that a zip can say
 
@@ -77,8 +78,8 @@ class Platform:
 
 
 PLATFORMS = (
-    Platform("manylinux_2_28_x86_64", ("linux-x64",), "linux-x86_64"),
-    Platform("manylinux_2_17_aarch64.manylinux2014_aarch64", ("linux-arm64",), "linux-aarch64"),
+    Platform("manylinux_2_26_x86_64.manylinux_2_28_x86_64", ("linux-x64",), "linux-x86_64"),
+    Platform("manylinux_2_26_aarch64.manylinux_2_28_aarch64", ("linux-arm64",), "linux-aarch64"),
     Platform("win_amd64", ("windows-x64",), "win-amd64"),
     Platform(
         "win_arm64", ("windows-arm64",), "win-arm64", legacy=False
@@ -106,14 +107,25 @@ class Wheel(Protocol):
 
 @dataclass(frozen=True)
 class BinaryWheel:
-    """pyzmq's wheel for one Python (`311` is 3.11) and platform."""
+    """pyzmq's wheel for one Python (`311` is 3.11), or for `STABLE_PYTHON` and later, and platform."""
 
     python: str
     platform: Platform
 
     @property
     def filename(self) -> str:
-        return f"pyzmq-{PYZMQ}-cp{self.python}-cp{self.python}-{self.platform.wheel_tag}.whl"
+        return f"pyzmq-{PYZMQ}-cp{self.python}-{self._abi}-{self.platform.wheel_tag}.whl"
+
+    @property
+    def shipped_name(self) -> str:
+        """What the wheel is called in the extension.
+
+        Blender takes one with wheels for cp311 and for abi3 to be for Python 3.11 only. So each Python is
+        named, and the ABI left out.
+        """
+        if self.python != STABLE_PYTHON:
+            return self.filename
+        return f"pyzmq-{PYZMQ}-{'.'.join(STABLE_SERVES)}-none-{self.platform.wheel_tag}.whl"
 
     @property
     def checksum(self) -> str:
@@ -121,13 +133,17 @@ class BinaryWheel:
 
     @property
     def request(self) -> tuple[str, ...]:
-        python = ("--implementation", "cp", "--abi", f"cp{self.python}", "--python-version", self.python)
+        python = ("--implementation", "cp", "--abi", self._abi, "--python-version", self.python)
         return (*python, "--platform", self.platform.pip_name, f"pyzmq=={PYZMQ}")
 
     @property
     def vendor_folder(self) -> str:
         """Where the legacy add-on keeps it: see `blender_addon.vendoring.binary_folder_name`."""
-        return f"cp{self.python}-{self.platform.sysconfig_name}"
+        return f"{self._abi}-{self.platform.sysconfig_name}"
+
+    @property
+    def _abi(self) -> str:
+        return "abi3" if self.python == STABLE_PYTHON else f"cp{self.python}"
 
 
 EXTENSION_WHEELS = tuple(
@@ -151,20 +167,20 @@ PIP_WHEEL = PipWheel()
 
 # By Python and platform. Change them with PYZMQ.
 CHECKSUMS = {
-    ("310", "macosx-universal2"): "0329bdf83e170ac133f44a233fc651f6ed66ef8e66693b5af7d54f45d1ef5918",
-    ("310", "linux-aarch64"): "398a825d2dea96227cf6460ce0a174cf7657d6f6827807d4d1ae9d0f9ae64315",
-    ("310", "linux-x86_64"): "7dacb06a9c83b007cc01e8e5277f94c95c453c5851aac5e83efe93e72226353f",
-    ("310", "win-amd64"): "fa59e1f5a224b5e04dc6c101d7186058efa68288c2d714aa12d27603ae93318b",
-    ("311", "macosx-universal2"): "bfcf82644c9b45ddd7cd2a041f3ff8dce4a0904429b74d73a439e8cab1bd9e54",
-    ("311", "linux-aarch64"): "e9bcae3979b2654d5289d3490742378b2f3ce804b0b5fd42036074e2bf35b030",
-    ("311", "linux-x86_64"): "2f9f7ffe9db1187a253fca95191854b3fda24696f086e8789d1d449308a34b88",
-    ("311", "win-amd64"): "963977ac8baed7058c1e126014f3fe58b3773f45c78cce7af5c26c09b6823896",
-    ("311", "win-arm64"): "c0c8e8cadc81e44cc5088fcd53b9b3b4ce9344815f6c4a03aec653509296fae3",
-    ("313", "macosx-universal2"): "c43fac689880f5174d6fc864857d1247fe5cfa22b09ed058a344ca92bf5301e3",
-    ("313", "linux-aarch64"): "902aca7eba477657c5fb81c808318460328758e8367ecdd1964b6330c73cae43",
-    ("313", "linux-x86_64"): "6332452034be001bbf3206ac59c0d2a7713de5f25bb38b06519fc6967b7cf771",
-    ("313", "win-amd64"): "23ecc9d241004c10e8b4f49d12ac064cd7000e1643343944a10df98e57bc544b",
-    ("313", "win-arm64"): "1edb0385c7f025045d6e0f759d4d3afe43c17a3d898914ec6582e6f464203c08",
+    ("310", "macosx-universal2"): "de47ad29f7fed1a466e0ef34b13ca307cf24aba77c0a21c87e6cae649ad29669",
+    ("310", "linux-aarch64"): "fe0ed75bccf62838682f2615c33aebbb6bc658ab2697afd6932c7919f3b26cba",
+    ("310", "linux-x86_64"): "e84d88c42ac2ea32314aaa9ef879da16c372ebfb8ad6f2ce1953d88538b44831",
+    ("310", "win-amd64"): "d968d0c2bd7a35c73d62b32fba05e8c2061a6614870e8ec132a6667bc72f24e9",
+    ("311", "macosx-universal2"): "86fb4408797aabb54a31e147176ae0f2474d99f1715a36a4564089eca9ef9ce8",
+    ("311", "linux-aarch64"): "f3d14fc8a7b85156c67e3f6ebbe8f2af2f89da2a407997a66e2a578e1bdabf6a",
+    ("311", "linux-x86_64"): "477b8ad30d66fc905c5388351e83b9ac25824b00e82c0d052b72ea6392636dfd",
+    ("311", "win-amd64"): "df98c790f86b6aa2378b4bb94dec7b85b0adb195b880b41e429a4990aed2a8c9",
+    ("311", "win-arm64"): "652d68fb398e714540d8a577cef81c548c61394c721bc1b996b5a4028e89f73d",
+    ("312", "macosx-universal2"): "15155fd8f308d3bd47f67a8f6cc809f9db90abbf63c514c384a17622e2cf080f",
+    ("312", "linux-aarch64"): "ad8b828407caee77ff3ab0bdb2984ee8d48922328b226e8fda7c84a71a55dbb4",
+    ("312", "linux-x86_64"): "858fe25231e0fd8612da142efde019faa5ef63fa150a821a27870e791b38c798",
+    ("312", "win-amd64"): "3ea8e8fa5c097e68fef91d70b150fda96f307758103868018fc4deeb9c214122",
+    ("312", "win-arm64"): "2187a5ca80691a5edb30690f02d9fb714e2c32d3dfdeb652e159ff5da2dd4283",
 }
 
 
@@ -350,27 +366,49 @@ def shipped_manifest(platforms: Iterable[str], wheels: Iterable[str]) -> bytes:
 
 
 def extension_zip(wheels: Mapping[BinaryWheel, Path], backend: Mapping[str, bytes]) -> bytes:
-    """The extension for Blender 4.2 and later, with these pyzmq wheels and `backend_files`."""
-    read_manifest()
+    """The extension for Blender 4.2 and later, with these pyzmq wheels and `backend_files`.
+
+    Older ones, which take any zip and strew what lies at its top among their add-ons, find a folder and a
+    description, and are told by `blender_addon.vendoring` when the add-on is enabled.
+    """
     pure_name, pure_bytes = pure_wheel()
-    bundled = {pure_name: pure_bytes} | {wheel.filename: path.read_bytes() for wheel, path in wheels.items()}
+    bundled = {pure_name: pure_bytes}
+    bundled |= {wheel.shipped_name: path.read_bytes() for wheel, path in wheels.items()}
     platforms = {name for wheel in wheels for name in wheel.platform.blender_names}
-    files = source_files(ADDON)
+    files = described_files(
+        f" (for Blender {'.'.join(map(str, EXTENSION_BLENDER_MIN[:2]))} and later)", EXTENSION_BLENDER_MIN
+    )
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     files["blender_manifest.toml"] = shipped_manifest(platforms, bundled)
     files.update({f"wheels/{name}": contents for name, contents in bundled.items()})
-    return write_zip(files | dict(backend))
+    return in_folder(files | dict(backend))
 
 
-def bl_info() -> dict[str, object]:
-    """The legacy description of the add-on, from the manifest."""
+def in_folder(files: Mapping[str, bytes]) -> bytes:
+    """A zip of these files in the add-on's folder."""
+    return write_zip({f"a2p/{name}": data for name, data in files.items()})
+
+
+def described_files(remark: str, blender: tuple[int, int, int]) -> dict[str, bytes]:
+    """The add-on's sources with the description that Blender before 4.2 reads: see `bl_info`."""
+    files = source_files(ADDON)
+    # At the end, since a module begins with its docstring and `from __future__`; Blender finds it anywhere.
+    files["__init__.py"] += f"\nbl_info = {bl_info(remark, blender)!r}\n".encode()
+    return files
+
+
+def bl_info(remark: str, blender: tuple[int, int, int]) -> dict[str, object]:
+    """The legacy description of the add-on, from the manifest.
+
+    remark: added to its name. blender: the oldest that it is for.
+    """
     manifest = read_manifest()
     return {
-        "name": manifest["name"],
+        "name": f"{manifest['name']}{remark}",
         "author": manifest["maintainer"],
         "description": manifest["tagline"],
         "version": tuple(int(part) for part in __version__.split(".")[:3]),
-        "blender": LEGACY_BLENDER_MIN,
+        "blender": blender,
         "location": "3D View > Sidebar > A2P",
         "category": "Animation",
     }
@@ -378,9 +416,8 @@ def bl_info() -> dict[str, object]:
 
 def legacy_zip(wheels: Mapping[BinaryWheel, Path], backend: Mapping[str, bytes]) -> bytes:
     """The add-on for Blender before 4.2, with these pyzmq wheels under `vendor`, and `backend_files`."""
-    files = {name: data for name, data in source_files(ADDON).items() if name != "blender_manifest.toml"}
-    # At the end, since a module begins with its docstring and `from __future__`; Blender finds it anywhere.
-    files["__init__.py"] += f"\nbl_info = {bl_info()!r}\n".encode()
+    files = described_files("", LEGACY_BLENDER_MIN)
+    del files["blender_manifest.toml"]
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     files.update({f"vendor/pure/{name}": data for name, data in pure_packages().items()})
     for wheel, path in wheels.items():
@@ -388,7 +425,7 @@ def legacy_zip(wheels: Mapping[BinaryWheel, Path], backend: Mapping[str, bytes])
             for name in archive.namelist():
                 if not name.endswith("/") and not name.startswith("zmq/tests/"):
                     files[f"vendor/{wheel.vendor_folder}/{name}"] = archive.read(name)
-    return write_zip({f"a2p/{name}": data for name, data in (files | dict(backend)).items()})
+    return in_folder(files | dict(backend))
 
 
 def save(path: Path, contents: bytes) -> Path:

@@ -116,11 +116,11 @@ def test_one_version_number(zips):
 def test_the_zips_bring_the_backend_as_pyproject_describes_it(zips, tmp_path):
     """pip's own reading of the wheel; and pip runs out of its wheel, as Install Backend runs it."""
     with zipfile.ZipFile(zips[0]) as extension, zipfile.ZipFile(zips[1]) as legacy:
-        names = [name for name in extension.namelist() if name.startswith("backend/")]
+        names = [name for name in extension.namelist() if name.startswith("a2p/backend/")]
         extension.extractall(tmp_path, names)
         for name in names:
-            assert legacy.read(f"a2p/{name}") == extension.read(name)
-    backend = tmp_path / "backend"
+            assert legacy.read(name) == extension.read(name)
+    backend = tmp_path / "a2p/backend"
     (wheel,), (pip,) = backend.glob("a2p-*.whl"), backend.glob("pip-*.whl")
     assert (backend / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
 
@@ -168,10 +168,9 @@ def test_a_zip_for_one_platform_has_its_wheels_only(zips, tmp_path, monkeypatch)
     monkeypatch.setattr(build_addon, "backend_files", lambda pip: {})  # megabytes that are the same in each
     linux, *_ = build_addon.build(tmp_path, offline=True, split_platforms=True)
     with zipfile.ZipFile(linux) as archive:
-        manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
-        assert sorted(manifest["wheels"]) == sorted(
-            f"./{name}" for name in archive.namelist() if name.startswith("wheels/")
-        )
+        manifest = tomllib.loads(archive.read("a2p/blender_manifest.toml").decode())
+        names = [name.removeprefix("a2p/") for name in archive.namelist()]
+    assert sorted(manifest["wheels"]) == sorted(f"./{name}" for name in names if name.startswith("wheels/"))
     assert manifest["platforms"] == ["linux-x64"]
     assert len(manifest["wheels"]) == 1 + len(build_addon.EXTENSION_PYTHONS)
 
@@ -227,6 +226,19 @@ def test_a_python_that_the_legacy_add_on_does_not_know_is_named(tmp_path, monkey
     (tmp_path / "cp27-win-amd64").mkdir()
     with pytest.raises(ImportError, match=f"cp27-win-amd64, but .* needs {vendoring.binary_folder_name()}"):
         vendoring.ensure_importable(tmp_path)
+
+
+def test_a_wheel_of_the_stable_abi_is_named_for_every_python_that_it_serves():
+    named = {wheel.shipped_name for wheel in build_addon.EXTENSION_WHEELS if "cp314" in wheel.shipped_name}
+    assert len(named) == len(build_addon.PLATFORMS)
+    assert not any("abi3" in name for name in named)
+
+
+def test_the_extension_names_the_other_zip_where_blender_installs_no_wheels(tmp_path, monkeypatch):
+    vendoring = load_vendoring(build_addon.ADDON / "vendoring.py")
+    monkeypatch.setattr(vendoring, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="a2p-legacy"):
+        vendoring.ensure_importable(tmp_path / "vendor")
 
 
 def legacy_blender() -> str | None:
