@@ -42,7 +42,7 @@ class A2P_PT_guide(_Part, bpy.types.Panel):
             layout.operator("a2p.show_guide", icon="HIDE_OFF")
             return
         sentence(context, layout, "Go to a marker, pose the rig in pose mode, and key the pose", "INFO")
-        layout.operator("a2p.regenerate_guide", text="Regenerate", icon="FILE_REFRESH")
+        layout.operator("a2p.regenerate_guide", text="Regenerate Around Keys", icon="FILE_REFRESH")
         layout.operator("a2p.hide_guide", icon="HIDE_ON")
 
 
@@ -55,7 +55,7 @@ class A2P_PT_range(_Part, bpy.types.Panel):
         row.prop(settings, "first")
         row.prop(settings, "last")
         row.operator("a2p.range_from_timeline", text="", icon="PREVIEW_RANGE")
-        layout.label(text="Keep as it is:")
+        layout.label(text="Keep as they are:")
         flow = layout.grid_flow(columns=2, align=True, row_major=True)
         flow.prop(settings, "kept")
         row = layout.row(align=True)

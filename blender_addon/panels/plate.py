@@ -34,7 +34,7 @@ def _draw_display(
     layout: bpy.types.UILayout, background: bpy.types.CameraBackgroundImage, camera: bpy.types.Object
 ) -> None:
     row = layout.row(align=True)
-    row.label(text=background.image.name, icon="IMAGE_BACKGROUND")
+    row.label(text="In the Camera", icon="IMAGE_BACKGROUND")
     row.operator("a2p.reload_plate", text="", icon="FILE_REFRESH")
     column = form(layout)
     column.prop(camera.data, "show_background_images", text="Shown")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import bpy
 
-from kinematics.body_parts import BODY_PARTS
+_PARTS = {
+    "face": ("Face", "Keep the face as in the take"),
+    "head": ("Head", "Keep neck and head as in the take"),
+    "left_arm": ("Left Arm", "Keep the left arm as in the take"),
+    "right_arm": ("Right Arm", "Keep the right arm as in the take"),
+    "left_hand": ("Left Hand", "Keep the left hand's fingers as in the take"),
+    "right_hand": ("Right Hand", "Keep the right hand's fingers as in the take"),
+    "torso": ("Torso", "Keep the spine as in the take"),
+    "legs": ("Legs", "Keep the legs as in the take; the feet stay in their place with Travel kept, too"),
+    "root": ("Travel", "Keep where the figure stands and what it faces as in the take"),
+}
+"""What can be kept, in the order of the sidebar's two columns, with labels and tooltips."""
 
 
 class A2PLock(bpy.types.PropertyGroup):
@@ -34,10 +45,7 @@ class RangeProperties:
     kept: bpy.props.EnumProperty(
         name="Keep",
         description="Parts that stay as they are throughout",
-        items=[
-            (part, part.replace("_", " ").title(), f"Keep the {part.replace('_', ' ')} as in the take")
-            for part in (*BODY_PARTS, "face")
-        ],
+        items=[(part, *words) for part, words in _PARTS.items()],
         options={"ENUM_FLAG"},
     )
 

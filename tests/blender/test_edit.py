@@ -8,7 +8,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from a2p_backend.wire.edit import Edit  # noqa: E402
+from a2p_backend.wire.edit import KEEPABLE, Edit  # noqa: E402
 from a2p_backend.wire.performance import Performance  # noqa: E402
 from blender_addon import compat  # noqa: E402
 from blender_addon.scene import layer_marks, layers, takes  # noqa: E402
@@ -105,6 +105,11 @@ def test_a_range_is_made_anew_around_what_is_locked(service: EditService, rig: b
     assert take.name in bpy.data.actions
     with pytest.raises(RuntimeError, match="no frames"):
         bpy.ops.a2p.regenerate_range(first=1, last=5)
+
+
+def test_every_part_that_can_be_kept_is_offered() -> None:
+    kept = bpy.ops.a2p.regenerate_range.get_rna_type().properties["kept"]
+    assert {item.identifier for item in kept.enum_items} == set(KEEPABLE)
 
 
 def test_tweaks_add_to_the_take_which_stays_and_bake_down_joins_them(rig: bpy.types.Object) -> None:
