@@ -48,9 +48,11 @@ class Simplified:
 
 def summary_of(before: int, after: int, error: PosedError, name: str) -> str:
     """One sentence about `name`, of which there were so many keys; error: with the hands' in metres."""
+    values = f", and {error.value:.4f} of shapes and properties" if error.value else ""
     return (
         f"{before} keys became {after} ({after / max(before, 1):.0%}), within "
-        f"{np.rad2deg(error.rotation):.2f}° of each bone and {1000 * error.hand:.1f} mm of the hands: {name}"
+        f"{np.rad2deg(error.rotation):.2f}° of each bone and {1000 * error.hand:.1f} mm of the hands"
+        f"{values}: {name}"
     )
 
 

@@ -1,13 +1,14 @@
-"""The motion of a .glb file with few keys of cubic splines in place of one a frame.
+"""The motion of a .glb file with few keys in place of one a frame.
 
 glTF's CUBICSPLINE is the cubic that `keys.Keys` are, component by component, a rotation's then normalised:
-the keys that `reduction` finds are written as they are.
+the keys that `reduction` finds are written as they are. All shapes of a node share their keys' times; there
+lines take fewer numbers, as a key of a cubic has three for each shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from kinematics.arrays import FloatArray
 from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.keys import Keys
+from kinematics.curves.lines import fewest_lines
 from kinematics.curves.reduction import LOCATION, Channel, Figure, PosedError, reduce_keys
 from kinematics.curves.rotation_curves import QUATERNION
 from kinematics.gltf import Glb
@@ -22,6 +24,9 @@ from kinematics.retarget.rig import Rig
 
 _PATHS = {"rotation": QUATERNION, "translation": LOCATION}
 _NO_CHANGE = 1e-5
+_FLOAT = 5126
+_SINGLE = 1e-6
+"""What single precision may add to a shape's value."""
 _DEFAULTS = {"rotation": (0.0, 0.0, 0.0, 1.0), "translation": (0.0, 0.0, 0.0)}
 
 
@@ -40,50 +45,88 @@ def reduce_motion(
 ) -> ReducedMotion:
     """A .glb file whose animations have as few keys as keep the bound, in metres of the file.
 
-    Animations must be sampled: rotations, translations and scales with one key a frame, at even times. What
-    has other keys, and shapes and scales that change, stay as they are; where a node's scale is not 1, what
-    it carries is bound in its own unit. hands: names of the nodes that the bound's `hand` is for. Raises
-    A2PError for a file that is not understood.
+    Animations must be sampled: rotations, translations, scales and shapes' weights with one key a frame,
+    bones at even times. What has other keys, and scales that change, stay as they are; where a node's scale
+    is not 1, what it carries is bound in its own unit. hands: names of the nodes that the bound's `hand` is
+    for. Raises A2PError for a file that is not understood.
     """
+    bound, hands = bound or ErrorBound(), frozenset(hands)
     glb = Glb(content)
     nodes = _Nodes(glb.document["nodes"])
     before = after = 0
     error = PosedError()
     for animation in glb.document.get("animations", ()):
-        sampled = _sampled(glb, animation)
-        if not sampled:
-            continue
-        times = glb.numbers(sampled[0][1]["input"])[:, 0]
-        figure = nodes.figure(glb, sampled, len(times), frozenset(hands))
-        channels = [nodes.channel(glb, target, sampler) for target, sampler in sampled]
-        reduction = reduce_keys(channels, figure, bound)
-        before, after = before + reduction.dense_count, after + reduction.count
-        error = PosedError(*np.maximum(_worst(error), _worst(reduction.error)).tolist())
+        # Channels that share a sampler may come to differ.
         animation["samplers"] = [dict(animation["samplers"][one["sampler"]]) for one in animation["channels"]]
         for number, channel in enumerate(animation["channels"]):
             channel["sampler"] = number
-        written = {id(target): keys for (target, _), keys in zip(sampled, reduction.keys, strict=True)}
-        for channel, sampler in zip(animation["channels"], animation["samplers"], strict=True):
-            keys = written.get(id(channel["target"]))
-            if keys is not None:
-                sampler |= _spline(glb, keys, times, nodes.offset(channel["target"]))
-            elif channel["target"]["path"] == "scale":
-                sampler |= _still(glb, sampler)
+        parts = _reduce_bones(glb, nodes, animation, bound, hands), _reduce_shapes(glb, animation, bound)
+        for part in parts:
+            before, after = before + part.before, after + part.after
+            error = PosedError(*np.maximum(_worst(error), _worst(part.error)).tolist())
     return ReducedMotion(glb.to_bytes(), before, after, error)
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    """What became of a part of an animation; see `ReducedMotion`."""
+
+    before: int = 0
+    after: int = 0
+    error: PosedError = field(default_factory=PosedError)
+
+
+def _reduce_bones(
+    glb: Glb, nodes: _Nodes, animation: dict[str, Any], bound: ErrorBound, hands: frozenset[str]
+) -> _Reduced:
+    """Cubic keys for turns and moves; two keys for scales that do not change."""
+    sampled = _sampled(glb, animation)
+    if not sampled:
+        return _Reduced()
+    times = glb.numbers(sampled[0][1]["input"])[:, 0]
+    figure = nodes.figure(glb, sampled, len(times), hands)
+    channels = [nodes.channel(glb, target, sampler) for target, sampler in sampled]
+    reduction = reduce_keys(channels, figure, bound)
+    for (target, sampler), keys in zip(sampled, reduction.keys, strict=True):
+        sampler |= _spline(glb, keys, times, nodes.offset(target))
+    for target, sampler in _channels(animation):
+        if target["path"] == "scale":
+            sampler |= _still(glb, sampler)
+    return _Reduced(reduction.dense_count, reduction.count, reduction.error)
+
+
+def _reduce_shapes(glb: Glb, animation: dict[str, Any], bound: ErrorBound) -> _Reduced:
+    """Lines in place of keys in all frames for the weights of nodes' shapes."""
+    before = after = 0
+    worst = 0.0
+    for target, sampler in _channels(animation):
+        if target["path"] != "weights" or sampler.get("interpolation", "LINEAR") != "LINEAR":
+            continue
+        times, output = glb.numbers(sampler["input"])[:, 0], glb.document["accessors"][sampler["output"]]
+        if output["componentType"] != _FLOAT or len(times) < 3 or output["count"] % len(times):
+            continue
+        weights = glb.numbers(sampler["output"]).reshape(len(times), -1)
+        kept = fewest_lines(times, weights, bound.value - _SINGLE)
+        lines = [np.interp(times, times[kept], weights[kept, shape]) for shape in range(weights.shape[1])]
+        worst = max(worst, float(np.abs(np.transpose(lines) - weights).max()))
+        before, after = before + weights.size, after + weights[kept].size
+        sampler |= {"input": glb.add(times[kept, None]), "output": glb.add(weights[kept].reshape(-1, 1))}
+    return _Reduced(before, after, PosedError(value=worst))
+
+
+def _channels(animation: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Targets and samplers of all channels that have a node."""
+    for channel in animation["channels"]:
+        if "node" in channel["target"]:
+            yield channel["target"], animation["samplers"][channel["sampler"]]
 
 
 def _sampled(glb: Glb, animation: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Targets and samplers of turns and moves that have a key in every frame, at the same even times."""
     found = []
     longest = 0
-    for channel in animation["channels"]:
-        sampler = animation["samplers"][channel["sampler"]]
-        target = channel["target"]
-        if (
-            target["path"] in _PATHS
-            and "node" in target
-            and sampler.get("interpolation", "LINEAR") == "LINEAR"
-        ):
+    for target, sampler in _channels(animation):
+        if target["path"] in _PATHS and sampler.get("interpolation", "LINEAR") == "LINEAR":
             count = glb.document["accessors"][sampler["input"]]["count"]
             longest = max(longest, count)
             found.append((target, sampler, count))

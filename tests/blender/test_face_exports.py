@@ -13,6 +13,7 @@ bpy = pytest.importorskip("bpy")
 from a2p_backend.wire.performance import save_take  # noqa: E402
 from blender_addon import headless  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
+from kinematics.curves.error_bound import ErrorBound  # noqa: E402
 from kinematics.face.motion import default_motion  # noqa: E402
 from kinematics.gltf import Glb  # noqa: E402
 from tests.blender.armatures import add_armature  # noqa: E402
@@ -63,26 +64,40 @@ def job(character: Path, folder: Path, with_face: bool) -> headless.Job:
     )
 
 
-def shape_weights(path: Path) -> np.ndarray | None:
-    """(T, shapes) as the file moves them; None where it does not."""
+def shape_keys(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """Times (K,) and weights (K, shapes) as the file moves them; None where it does not."""
     glb = Glb(path.read_bytes())
     for animation in glb.document["animations"]:
         for channel in animation["channels"]:
             if channel["target"]["path"] == "weights":
-                return glb.numbers(animation["samplers"][channel["sampler"]]["output"]).reshape(-1, 2)
+                sampler = animation["samplers"][channel["sampler"]]
+                return glb.numbers(sampler["input"])[:, 0], glb.numbers(sampler["output"]).reshape(-1, 2)
     return None
 
 
 def test_a_takes_face_goes_along_into_exported_files(character, tmp_path):
     result = headless.run(job(character, tmp_path, with_face=True))
     assert result["face"] == "The face moves 2 shape keys of face"
-    weights = shape_weights(tmp_path / "hero.glb")
+    _, weights = shape_keys(tmp_path / "hero.glb")
     assert len(weights) == FRAMES
     assert weights[:, 0].argmax() == 10
     assert 0.6 < weights[:, 0].max() < 0.85
     assert weights[:, 1].max() < 0.05
 
 
+def test_shapes_have_few_keys_where_bones_have(character, tmp_path):
+    wanted = job(character, tmp_path, with_face=True)
+    headless.run(wanted)
+    times, dense = shape_keys(tmp_path / "hero.glb")
+    bound = ErrorBound(value=0.01)
+    result = headless.run(replace(wanted, exports=(str(tmp_path / "few.glb"),), simplify=vars(bound)))
+    assert "of shapes and properties" in result["simplified"][0]
+    kept, weights = shape_keys(tmp_path / "few.glb")
+    assert len(kept) < FRAMES
+    lines = np.stack([np.interp(times, kept, shape) for shape in weights.T], axis=1)
+    assert np.abs(lines - dense).max() <= bound.value
+
+
 def test_without_it_shapes_stay_and_their_makers_action_stays_behind(character, tmp_path):
     assert headless.run(job(character, tmp_path, with_face=False))["face"] == ""
-    assert shape_weights(tmp_path / "hero.glb") is None
+    assert shape_keys(tmp_path / "hero.glb") is None

@@ -96,6 +96,58 @@ def test_what_does_not_move_needs_two_keys_and_nothing_unused_stays(arm):
     assert len(glb.document["bufferViews"]) == len(glb.document["accessors"])
 
 
+@pytest.fixture
+def face(arm: bytes) -> bytes:
+    """The arm's file with a head of three shapes: a mouth that moves, an eye that blinks, and nothing."""
+    glb = Glb(arm)
+    glb.document["nodes"].append({"name": "head"})
+    mouth = 0.4 + 0.3 * np.sin(5 * TIMES)
+    blink = np.maximum(0.0, 1 - np.abs(TIMES - 2.0) / 0.15)
+    weights = np.stack([mouth, blink, np.zeros(FRAMES)], axis=1)
+    animation = glb.document["animations"][0]
+    sampler = {"input": glb.add(TIMES[:, None]), "output": glb.add(weights.reshape(-1, 1))}
+    animation["samplers"].append(sampler)
+    animation["channels"].append(
+        {"sampler": len(animation["samplers"]) - 1, "target": {"node": 4, "path": "weights"}}
+    )
+    return glb.to_bytes()
+
+
+def weights_of(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Times (K,) and weights (K, 3)."""
+    glb = Glb(content)
+    animation = glb.document["animations"][0]
+    (sampler,) = (
+        animation["samplers"][channel["sampler"]]
+        for channel in animation["channels"]
+        if channel["target"]["path"] == "weights"
+    )
+    assert sampler.get("interpolation", "LINEAR") == "LINEAR"
+    times = glb.numbers(sampler["input"])[:, 0]
+    return times, glb.numbers(sampler["output"]).reshape(len(times), -1)
+
+
+def test_shapes_get_lines_that_keep_their_bound(arm, face):
+    reduced = reduce_motion(face, ErrorBound(value=0.01), ["hand"])
+    times, weights = weights_of(reduced.content)
+    assert len(times) < 0.5 * FRAMES
+    lines = np.stack([np.interp(TIMES, times, shape) for shape in weights.T], axis=1)
+    error = np.abs(lines - weights_of(face)[1]).max()
+    assert 0.005 < error <= 0.01
+    assert reduced.error.value == pytest.approx(error, abs=1e-6)
+    alone = reduce_motion(arm, ErrorBound(value=0.01), ["hand"])
+    assert reduced.before == alone.before + 3 * FRAMES
+    assert reduced.after == alone.after + 3 * len(times)
+
+
+def test_shapes_with_keys_of_another_kind_stay_as_they_are(face):
+    glb = Glb(face)
+    glb.document["animations"][0]["samplers"][-1]["interpolation"] = "STEP"
+    reduced = Glb(reduce_motion(glb.to_bytes()).content)
+    sampler = reduced.document["animations"][0]["samplers"][-1]
+    assert (sampler["interpolation"], len(reduced.numbers(sampler["input"]))) == ("STEP", FRAMES)
+
+
 def test_a_file_without_motion_stays_as_it_is(arm):
     glb = Glb(arm)
     del glb.document["animations"]
