@@ -21,12 +21,12 @@ import numpy as np
 
 from kinematics.body import Body
 from kinematics.bvh import read_bvh
-from kinematics.curves.reduction import ErrorBound
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.face.motion import FaceMotion
 from kinematics.files import whole_file
 from kinematics.retarget.detection import detect
-from kinematics.retarget.solver import RetargetOptions
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
 
 from .scene import comparison, export, face_shapes, import_rig, keys, retargeting, units

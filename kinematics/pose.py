@@ -47,12 +47,6 @@ class JointStates:
         """(..., J, 8): translation, rotation, scale."""
         return np.concatenate([self.translation, self.rotation, self.scale[..., None]], axis=-1)
 
-    @classmethod
-    def from_array(cls, array: npt.ArrayLike) -> JointStates:
-        """States from (..., J, 8): translation, rotation, scale."""
-        array = np.asarray(array)
-        return cls(array[..., :3], array[..., 3:7], array[..., 7])
-
 
 def local_states(skeleton: Skeleton, channels: npt.ArrayLike) -> JointStates:
     """States seen from each joint's parent, from channels (..., J, 7)."""

@@ -12,6 +12,8 @@ from a2p_backend.cli.console import StageBars, console, done, loading, warn
 if TYPE_CHECKING:
     from a2p_backend.actors.released import AddedActor
 
+_DRAWN_BY = {"codec": "its codec avatar", "trained": "its trained avatar", None: "its mesh"}
+
 app = typer.Typer(help="The installed actors.", no_args_is_help=True)
 
 
@@ -52,7 +54,7 @@ def info(name: Annotated[str, typer.Argument(help="The actor's name.")]) -> None
             f"{part} ({_size(folder / entry.file)})" for part, entry in manifest.networks.items()
         ),
         "body": "its own" if manifest.body == "own" else "the default actor's",
-        "drawn by": "its codec avatar" if manifest.avatar == "codec" else "its mesh",
+        "drawn by": _DRAWN_BY[manifest.avatar],
         "face codes": ", ".join(manifest.face_codes),
         "guidance": f"face {defaults.face_guidance:g}, body {defaults.body_guidance:g}",
     }

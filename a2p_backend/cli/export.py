@@ -25,10 +25,8 @@ from a2p_backend.cli.retarget import (
 )
 from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
+from kinematics.exchange import FORMATS, PRESETS
 from kinematics.retarget.options import RetargetOptions
-
-FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
-PRESETS = ("plain", "unreal", "unity", "mixamo")
 
 
 def export(
@@ -38,9 +36,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the files; by default the take's.")
     ] = None,
-    preset: Annotated[
-        str, typer.Option(help="Axes, bones and names: plain, unreal, unity, mixamo.")
-    ] = "plain",
+    preset: Annotated[str, typer.Option(help=f"Axes, bones and names: {', '.join(PRESETS)}.")] = "plain",
     fps: Annotated[float | None, typer.Option(min=1, max=1000, help="Frames a second, if not as is.")] = None,
     deform_only: Annotated[
         bool | None, typer.Option(help="Leave out bones that move no skin; by default as the preset has it.")

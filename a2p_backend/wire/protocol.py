@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 from kinematics.errors import A2PError
 
 PROTOCOL_VERSION = 1
-SIGNATURE_BYTES = 32
 MAX_HEADER_BYTES = 256 * 1024
 MAX_ARRAYS = 32
 MAX_DIMENSIONS = 4

@@ -7,7 +7,7 @@ import math
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from kinematics.curves.reduction import ErrorBound
+from kinematics.curves.error_bound import ErrorBound
 
 from ..properties.export import FORMATS, PROGRAMS
 from ..scene import export, takes

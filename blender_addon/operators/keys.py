@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from kinematics.curves.reduction import ErrorBound
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
 
 from .. import compat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from kinematics.retarget.solver import RetargetOptions
+from kinematics.retarget.options import RetargetOptions
 
 from ..scene import takes
 from . import bone_map

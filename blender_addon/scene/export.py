@@ -11,9 +11,10 @@ import numpy as np
 
 from kinematics.armature import ARMATURE_AXES
 from kinematics.bvh import write_bvh
+from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.gltf_keys import ReducedMotion, reduce_motion
-from kinematics.curves.reduction import ErrorBound
 from kinematics.errors import A2PError
+from kinematics.exchange import FORMATS, PRESETS, Preset
 from kinematics.files import whole_file
 from kinematics.pose import JointStates
 from kinematics.retarget.detection import detect
@@ -26,38 +27,7 @@ from . import rig as rigs
 
 CENTIMETRES = 100.0
 """In a metre. FBX and BVH files are in centimetres by custom."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What a program expects.
-
-    forward, up: where Blender's Y and Z point in an FBX file. family, prefix: of bone names; "" leaves them.
-    deform_only, root_bone: see `ExportOptions`.
-    """
-
-    label: str
-    forward: str = "-Z"
-    up: str = "Y"
-    family: str = ""
-    prefix: str = ""
-    deform_only: bool = False
-    root_bone: bool = False
-
-
-PRESETS = {
-    "plain": Preset("As it is"),
-    # Z up, facing -Y: what Unreal's importer turns into the way its mannequins face.
-    "unreal": Preset("Unreal Engine", "Y", "Z", "unreal", deform_only=True, root_bone=True),
-    "unity": Preset("Unity", family="unity_humanoid", deform_only=True),
-    "mixamo": Preset("Mixamo", family="mixamo", prefix="mixamorig:", deform_only=True),
-}
-"""Axes, names and bones by program."""
-
 HANDS = ("hand.L", "hand.R")
-
-FORMATS = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
-"""Formats, and the endings of their files."""
 
 
 @dataclass(frozen=True)

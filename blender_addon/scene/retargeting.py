@@ -21,8 +21,9 @@ from kinematics.retarget.detection import detect
 from kinematics.retarget.fidelity import Fidelity, measure
 from kinematics.retarget.maps import BoneMap, Family, read_map
 from kinematics.retarget.names import readings
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig
-from kinematics.retarget.solver import RetargetOptions, RigMotion, retarget
+from kinematics.retarget.solver import RigMotion, retarget
 from kinematics.retarget.source import MotionError, SourceMotion, resampled, source_from_rig
 
 from .. import compat

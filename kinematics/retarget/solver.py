@@ -18,7 +18,7 @@ from kinematics.retarget.soles import level_feet
 from kinematics.retarget.source import SourceMotion
 from kinematics.retarget.task import Task
 
-__all__ = ["RetargetOptions", "RigMotion", "retarget"]
+__all__ = ["RigMotion", "retarget"]
 
 
 def retarget(

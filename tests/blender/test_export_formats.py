@@ -13,7 +13,7 @@ from blender_addon import compat  # noqa: E402
 from blender_addon.scene import baking, export, import_rig  # noqa: E402
 from blender_addon.scene.retargeting import measure_onto, retarget_onto  # noqa: E402
 from kinematics.bvh import read_bvh  # noqa: E402
-from kinematics.curves.reduction import ErrorBound  # noqa: E402
+from kinematics.curves.error_bound import ErrorBound  # noqa: E402
 from kinematics.retarget.slots import CORE  # noqa: E402
 from tests.blender.armatures import add_action, add_armature  # noqa: E402
 from tests.blender.performances import bone_matrices, counts  # noqa: E402

@@ -15,7 +15,7 @@ from blender_addon.scene import keys, retargeting, takes  # noqa: E402
 from blender_addon.scene import rig as rigs  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
-from kinematics.curves.reduction import ErrorBound  # noqa: E402
+from kinematics.curves.error_bound import ErrorBound  # noqa: E402
 from tests.blender.performances import FACE_NAMES, action_curves, random_performance  # noqa: E402
 from tests.blender.test_retarget import DATA, load  # noqa: E402
 from tests.retarget.figures import talk  # noqa: E402

@@ -13,8 +13,9 @@ from kinematics.bvh import read_bvh
 from kinematics.retarget.detection import detect
 from kinematics.retarget.fidelity import Fidelity, measure
 from kinematics.retarget.maps import BoneMap
+from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.rig import Rig, pose_matrices
-from kinematics.retarget.solver import RetargetOptions, retarget
+from kinematics.retarget.solver import retarget
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_bvh, source_from_rig
 from tests.retarget.figures import talk, talking
 from tests.retarget.reachable import least_hand_error

@@ -15,8 +15,8 @@ from blender_addon.scene.performance import Placement, place_performance  # noqa
 from blender_addon.scene.retargeting import measure_onto, retarget_onto  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
 from kinematics.retarget.maps import read_map  # noqa: E402
+from kinematics.retarget.options import RetargetOptions  # noqa: E402
 from kinematics.retarget.rig import Rig  # noqa: E402
-from kinematics.retarget.solver import RetargetOptions  # noqa: E402
 from tests.blender.armatures import add_action, add_armature, snapshot  # noqa: E402
 from tests.blender.performances import action_curves, counts, random_performance  # noqa: E402
 from tests.retarget.figures import Build, figure, talk  # noqa: E402

@@ -31,6 +31,7 @@ def test_an_actor_is_added_shown_and_removed(tmp_path: Path) -> None:
     assert added.stdout.strip() == str(tmp_path / "actors" / "PXB184")
     assert "warning: The body keeps its mean pose, for there is no checkpoints/guide/c1_pose" in added.stderr
     assert "PXB184\tlip, face, body\t" in run("actors", "list").stdout
+    assert "drawn by    its trained avatar" in run("actors", "info", "default").stdout
     info = run("actors", "info", "PXB184").stdout
     assert "licence     CC BY-NC 4.0" in info
     assert "made from   assets/vq-wav2vec.pt (SHA-256 " in info
