@@ -82,6 +82,7 @@ def avatar(
     it was stopped.
     """
     from a2p_backend.actors.manifest import AVATAR_FOLDER
+    from a2p_backend.actors.registry import actor_folders, user_actors
     from a2p_backend.avatar.trained.decoder import load_decoder
     from a2p_backend.training.avatar import AvatarConfig, train_avatar
     from a2p_backend.training.head_geometry import write_head
@@ -98,10 +99,14 @@ def avatar(
         )
     if head is not None:
         write_head(load_decoder(out / AVATAR_FOLDER), head)
+    place = out.resolve()
+    installed = place in {folder.resolve() for folder in actor_folders().values()}
+    first = "" if installed else f"Move {place} into {user_actors()}, or set A2P_ACTORS to {place.parent}. "
     done(
         out / AVATAR_FOLDER,
         report.line() + ".",
-        f"Take a look: a2p render take.npz (actor {out.name}).",
+        f"{first}Take a look: a2p generate speech.wav --actor {place.name} -o take.npz, then a2p render"
+        " take.npz -o plate.mp4",
     )
 
 
@@ -115,10 +120,11 @@ def _train(
     seed: int,
 ) -> None:
     from a2p_backend.training.corpus import Corpus
+    from a2p_backend.training.workshop import settled_statistics
 
     loop = dataclasses.replace(config.loop, seed=seed, steps=steps or config.loop.steps)
     with loading(f"Reading {dataset}"):
-        corpus = Corpus.load(dataset)
+        corpus = Corpus.load(dataset, statistics=settled_statistics(out))
     with StageBars() as bars:
 
         def on_progress(step: int, total: int, line: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from a2p_backend.actors.actor import load_actor_body
 from a2p_backend.actors.manifest import AVATAR_FOLDER, MANIFEST_NAME, ActorManifest
@@ -21,17 +22,27 @@ from a2p_backend.actors.registry import find_actor
 from a2p_backend.actors.statistics import Statistics
 from a2p_backend.avatar.choice import choose_rasteriser
 from a2p_backend.avatar.rasteriser import Rasteriser
-from a2p_backend.avatar.surface import linear_from_srgb
+from a2p_backend.avatar.surface import linear_from_srgb, srgb_from_linear
 from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar_network import AvatarTrainable, Displacements, psnr
 from a2p_backend.training.avatar_texture import Seen, Skin, fit_texture, look
-from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, kept, key_of, posed, show, views_of
+from a2p_backend.training.avatar_views import (
+    AvatarTrainingError,
+    OnStep,
+    kept,
+    key_of,
+    outline,
+    posed,
+    show,
+    views_of,
+)
 from a2p_backend.training.loop import LoopConfig
 from a2p_backend.training.loop import fit as fit_network
 from a2p_backend.training.workshop import WORKSPACE
 from kinematics.body import Body
+from kinematics.retarget.rig import RigError
 
 _FPS = 30.0
 _ROOT = 6
@@ -39,7 +50,11 @@ _ROOT = 6
 _FINENESS = 2
 """Places along a pixel's side that a picture under the dome is taken as the mean of."""
 _HELD_OUT = 6
-"""One in so many pictures and poses is kept from the training, to measure by."""
+"""One in so many pictures and poses is kept from the training: half of them to choose by what the avatar is
+to have, half to report on.
+"""
+_LIGHT_CELL = 8
+"""Texels along a side of what a light that stays the same tells apart."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +88,41 @@ class AvatarConfig:
 class FitReport:
     """How well the avatar gives pictures again that it was not fitted to, and how much of it is known.
 
-    psnr, psnr_without: decibels over what held-out pictures under the dome show squarely, with the network
-    and with the best texture that stays the same (and shape keys) alone. error, error_without: millimetres
-    between Blender's vertices and the avatar's in held-out poses, root mean square over those that differ,
-    with the network and with linear blending alone; 0 where Blender does nothing else. coverage: share of the
-    texels seen.
+    psnr, psnr_without: decibels over what held-out pictures under the dome show squarely, with the network's
+    light and with the best texture that stays the same (and shape keys) alone; psnr is None where the network
+    was taught no light, there being no expressions. error, error_without: millimetres between Blender's
+    vertices and the avatar's in held-out poses, root mean square over those that differ, with the network and
+    with linear blending alone; 0 where Blender does nothing else. lit, displaced: whether the network's light
+    and its displacements are part of the avatar, for either came nearer than going without, to pictures and
+    poses that are neither among those learnt from nor among these. coverage: share of the texels seen.
     """
 
-    psnr: float
+    psnr: float | None
     psnr_without: float
     error: float
     error_without: float
+    lit: bool
+    displaced: bool
     coverage: float
 
     def line(self) -> str:
         """The report in words."""
-        said = f"Held-out pictures: {self.psnr:.1f} dB ({self.psnr_without:.1f} without the network)"
-        if self.error_without > 0.0:
+        if self.psnr is None:
+            said = f"Held-out pictures: {self.psnr_without:.1f} dB (no shape keys, so light stays the same)"
+        elif self.lit:
+            said = f"Held-out pictures: {self.psnr:.1f} dB ({self.psnr_without:.1f} without the network)"
+        else:
+            said = (
+                f"Held-out pictures: {self.psnr_without:.1f} dB by the texture alone, which is kept"
+                f" ({self.psnr:.1f} under the network's light, which is not)"
+            )
+        if self.displaced:
             said += f"; held-out poses: {self.error:.2f} mm off ({self.error_without:.2f} without it)"
+        elif self.error_without > 0.0:
+            said += (
+                f"; held-out poses: {self.error_without:.2f} mm off by linear blending alone, which is kept"
+                f" ({self.error:.2f} with the network, which is not)"
+            )
         return said
 
 
@@ -106,19 +138,31 @@ def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnSt
     if not character.is_file():
         raise AvatarTrainingError(f"There is no file {character}: name the character's .blend, .glb or .fbx.")
     size, lit_size, views, seed = config.picture, config.lit_picture, config.views, config.loop.seed
+    if out.exists() and not out.is_dir():
+        raise AvatarTrainingError(f"{out} is a file: name the folder of an actor, or of one to be made.")
+    adopts = not (out / MANIFEST_NAME).exists()
+    source = find_actor("default") if adopts else out
+    manifest = ActorManifest.read(source)
+    if adopts:
+        renamed = _renamed(manifest, out.resolve().name)
+    body = load_actor_body(source, manifest)
+    statistics = Statistics.load(source / manifest.statistics)
+    pose = random_poses(statistics, config.poses, seed)
+    # Before the long part: whether motion can be carried over to this rig at all.
+    rig = rigged(outline(character, on_step))
+    try:
+        channels = carrier_for(rig, body, pose, _FPS).bone_channels
+    except RigError as error:
+        raise AvatarTrainingError(
+            f"{character.name} cannot be moved as a person is: among its {len(rig.bones)} bones no two arms"
+            " and no two legs are told by name or place. An avatar needs a human's rig; name its bones"
+            " as Mixamo, Unreal, Rigify or VRM do."
+        ) from error
     workspace = out / WORKSPACE / f"avatar-{key_of(character)}"
     plain = kept(
         workspace / f"flat-{size}-{views}.npz", lambda: show(character, "flat", size, views, on_step)
     )
-    source = out if (out / MANIFEST_NAME).exists() else find_actor("default")
-    manifest = ActorManifest.read(source)
-    body = load_actor_body(source, manifest)
-    statistics = Statistics.load(source / manifest.statistics)
-    pose = random_poses(statistics, config.poses, seed)
-    rig = rigged(plain)
     codes = random_codes(config.poses, len(rig.expressions), seed)
-    # Before the long part: whether motion can be carried over to this rig at all.
-    channels = carrier_for(rig, body, pose, _FPS).bone_channels
     under_dome = kept(
         workspace / f"dome-{lit_size}-{views}.npz", lambda: show(character, "dome", lit_size, views, on_step)
     )
@@ -130,11 +174,13 @@ def train_avatar(character: Path, out: Path, config: AvatarConfig, on_step: OnSt
         decoder, report = fit(
             plain, under_dome, Poses(body, pose, codes, targets), config, rasteriser, workspace, on_step
         )
-    if not (out / MANIFEST_NAME).exists():
-        _adopt_motion(out)
+    if adopts:
+        _adopt_motion(source, manifest, renamed, out)
     decoder.save(out / AVATAR_FOLDER)
     ActorManifest.read(out).model_copy(update={"avatar": "trained"}).write(out)
     shutil.rmtree(workspace)
+    if not any(workspace.parent.iterdir()):
+        workspace.parent.rmdir()
     return report
 
 
@@ -166,18 +212,20 @@ def random_codes(count: int, expressions: int, seed: int) -> np.ndarray:
     return codes
 
 
-def _adopt_motion(out: Path) -> None:
-    """An actor with the default one's networks, under the folder's name."""
-    source = find_actor("default")
-    manifest = ActorManifest.read(source)
+def _renamed(manifest: ActorManifest, name: str) -> ActorManifest:
+    """The same, of an actor of that name that has no avatar yet."""
     try:
-        renamed = ActorManifest.model_validate(
-            {**manifest.model_dump(), "name": out.resolve().name, "title": "", "avatar": None}
+        return ActorManifest.model_validate(
+            {**manifest.model_dump(), "name": name, "title": "", "avatar": None}
         )
     except ValueError as error:
         raise AvatarTrainingError(
-            f"{out.name} cannot be an actor's name: use letters, digits, `_`, `-` and `.` only."
+            f"{name} cannot be an actor's name: use letters, digits, `_`, `-` and `.` only."
         ) from error
+
+
+def _adopt_motion(source: Path, manifest: ActorManifest, renamed: ActorManifest, out: Path) -> None:
+    """An actor with another one's networks."""
     out.mkdir(parents=True, exist_ok=True)
     for file in (manifest.statistics, *(entry.file for entry in manifest.networks.values())):
         shutil.copyfile(source / file, out / file)
@@ -231,34 +279,66 @@ def fit(
 
     found = kept(workspace / f"texture-{config.texture}-{config.texture_steps}-{loop.seed}.npz", fit_plain)
     texture, coverage = torch.from_numpy(found["texture"]), float(found["coverage"])
-    decoder = replace(rig, texture=(255.0 * texture.permute(1, 2, 0)).round().to(torch.uint8).numpy())
-    lit = views_of(under_dome)
-    training, held_out = _apart(look(lit, skin, rasteriser, on_step, _FINENESS))
-    residuals = np.zeros((0, len(rig.vertices), 3)) if poses is None else residuals_of(rig, poses)
-    learnt, unseen = _displacements(residuals, poses)
-    trainable = AvatarTrainable(texture, training, held_out, learnt, len(rig.expressions), config.channels)
-    network = fit_network(
-        trainable, loop, workspace, "network", lambda step, total, _: on_step("network", step, total)
-    )
-    assert isinstance(network, AvatarNetwork)
-    unlit, _ = fit_texture(
+    lit_views = views_of(under_dome)
+    training, choosing, held_out = _apart(look(lit_views, skin, rasteriser, on_step, _FINENESS))
+    still, _ = fit_texture(
         training, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, lambda *_: None
     )
+    still = max(
+        (still, lit_alike(texture, still)), key=lambda each: psnr(linear_from_srgb(each), None, choosing)
+    )
+    residuals = np.zeros((0, len(rig.vertices), 3)) if poses is None else residuals_of(rig, poses)
+    learnt = _displacements(residuals, poses)
+    # Where there are no expressions the light stays the same, which the texture can say.
+    channels = config.channels if rig.expressions else ()
+    network: AvatarNetwork | None = None
+    if channels or len(learnt.fields):
+        trainable = AvatarTrainable(texture, training, choosing, learnt, len(rig.expressions), channels)
+        trained = fit_network(
+            trainable, loop, workspace, "network", lambda step, total, _: on_step("network", step, total)
+        )
+        assert isinstance(trained, AvatarNetwork)
+        network = trained
+
+    plain_light, still_light = linear_from_srgb(texture), linear_from_srgb(still)
+    lit = network is not None and bool(channels)
+    lit = lit and psnr(plain_light, network, choosing) > psnr(still_light, None, choosing)
+    with_it, without = _errors(network, residuals, poses, choosing=True)
+    displaced = with_it < without
     report = FitReport(
-        psnr(linear_from_srgb(texture), network, held_out),
-        psnr(linear_from_srgb(unlit), None, held_out),
-        *_errors(network, residuals, unseen, poses),
+        psnr(plain_light, network, held_out) if channels else None,
+        psnr(still_light, None, held_out),
+        *_errors(network, residuals, poses, choosing=False),
+        lit,
+        displaced,
         coverage,
     )
-    return replace(decoder, network=network), report
+    kept_network = None if network is None else network.only(light=lit, geometry=displaced)
+    return replace(rig, network=kept_network, texture=_as_bytes(texture if lit else still)), report
 
 
-def _apart(seen: list[Seen]) -> tuple[list[Seen], list[Seen]]:
-    """Those to learn from and those held out; of few, all serve for both."""
+def lit_alike(texture: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """The finer texture (3, S, S) with the coarse light of another one (3, S, S), sRGB both."""
+    fine, other = linear_from_srgb(texture)[None], linear_from_srgb(seen)[None]
+    cells = max(1, texture.shape[-1] // _LIGHT_CELL)
+    coarse = adaptive_avg_pool2d(other, cells) / adaptive_avg_pool2d(fine, cells).clamp(min=1e-3)
+    light = interpolate(coarse, size=texture.shape[1:], mode="bilinear", align_corners=False)
+    return srgb_from_linear((fine * light)[0])
+
+
+def _as_bytes(texture: torch.Tensor) -> np.ndarray:
+    """(H, W, 3) of a texture (3, H, W), 0 to 1."""
+    pixels: np.ndarray = (255.0 * texture.permute(1, 2, 0)).round().to(torch.uint8).numpy()
+    return pixels
+
+
+def _apart(seen: list[Seen]) -> tuple[list[Seen], list[Seen], list[Seen]]:
+    """Those to learn from, to choose by, and to report on; of few, some serve for several."""
     held_out = seen[_HELD_OUT - 1 :: _HELD_OUT]
     if not held_out:
-        return seen, seen
-    return [each for index, each in enumerate(seen) if index % _HELD_OUT != _HELD_OUT - 1], held_out
+        return seen, seen, seen
+    learnt_from = [each for index, each in enumerate(seen) if index % _HELD_OUT != _HELD_OUT - 1]
+    return learnt_from, held_out[::2], held_out[1::2] or held_out
 
 
 def residuals_of(rig: Decoder, poses: Poses) -> np.ndarray:
@@ -277,20 +357,22 @@ def residuals_of(rig: Decoder, poses: Poses) -> np.ndarray:
     return found
 
 
-def _displacements(residuals: np.ndarray, poses: Poses | None) -> tuple[Displacements, np.ndarray]:
-    """What to learn of them, and the numbers of the poses that are held out."""
+def _displacements(residuals: np.ndarray, poses: Poses | None) -> Displacements:
+    """What to learn of them."""
     if poses is None:
-        return Displacements.none(), np.zeros(0, int)
-    unseen = np.arange(len(residuals)) % _HELD_OUT == _HELD_OUT - 1
-    learnt = Displacements.of(residuals[~unseen], poses.codes[~unseen], poses.pose[~unseen])
-    return learnt, np.flatnonzero(unseen)
+        return Displacements.none()
+    seen = np.arange(len(residuals)) % _HELD_OUT != _HELD_OUT - 1
+    return Displacements.of(residuals[seen], poses.codes[seen], poses.pose[seen])
 
 
 @torch.no_grad()
 def _errors(
-    network: AvatarNetwork, residuals: np.ndarray, unseen: np.ndarray, poses: Poses | None
+    network: AvatarNetwork | None, residuals: np.ndarray, poses: Poses | None, *, choosing: bool
 ) -> tuple[float, float]:
-    if poses is None or not network.config.fields or not len(unseen):
+    """In the poses to choose by or in those to report on, with the network and without."""
+    held_out = np.arange(_HELD_OUT - 1, len(residuals), _HELD_OUT)
+    unseen = held_out[::2] if choosing else held_out[1::2]
+    if poses is None or network is None or not network.config.fields or not len(unseen):
         return 0.0, 0.0
     wanted = residuals[unseen][:, network.moved.numpy()]
     given = network.displacements(

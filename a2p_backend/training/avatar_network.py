@@ -92,6 +92,19 @@ class AvatarTrainable(Trainable):
         self.network = network
 
     def losses(self, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        reconstruction = unlit = position = torch.zeros(())
+        if self.network.config.channels:
+            reconstruction, unlit = self._light_losses(rng)
+        learnt = self._displacements
+        if self.network.config.fields:
+            some = torch.from_numpy(rng.integers(len(learnt.shares), size=_POSES))
+            error = self.network.shares(learnt.codes[some], learnt.pose[some]) - learnt.shares[some]
+            position = error.square().sum(dim=1).mean()
+        total = reconstruction + _GEOMETRY_WEIGHT * position + _UNSEEN_WEIGHT * unlit
+        return {"total": total, "reconstruction": reconstruction, "position": position}
+
+    def _light_losses(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """How far some pictures are from the texture under the network's light, and that light from none."""
         chosen = [self._pictures[index] for index in rng.integers(len(self._pictures), size=_PICTURES)]
         light = self.network.light(torch.stack([seen.codes for seen in chosen]))
         errors = []
@@ -100,16 +113,7 @@ class AvatarTrainable(Trainable):
             uv = seen.uv[some]
             colour = lit(self._texture, factors, uv)
             errors.append((seen.weight[some, None].sqrt() * (colour - seen.colour[some]).abs()).mean())
-        reconstruction = torch.stack(errors).mean()
-        position = torch.zeros(())
-        learnt = self._displacements
-        if self.network.config.fields:
-            some = torch.from_numpy(rng.integers(len(learnt.shares), size=_POSES))
-            error = self.network.shares(learnt.codes[some], learnt.pose[some]) - learnt.shares[some]
-            position = error.square().sum(dim=1).mean()
-        unlit = (light - 1.0).square().mean()
-        total = reconstruction + _GEOMETRY_WEIGHT * position + _UNSEEN_WEIGHT * unlit
-        return {"total": total, "reconstruction": reconstruction, "position": position}
+        return torch.stack(errors).mean(), (light - 1.0).square().mean()
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> Mapping[str, float]:
@@ -133,7 +137,8 @@ def psnr(texture: Tensor, network: AvatarNetwork | None, pictures: Sequence[Seen
     error, count = 0.0, 0
     for seen in pictures:
         squarely = torch.nonzero(seen.weight >= seen.weight.median())[:, 0]
-        factors = None if network is None else network.light(seen.codes[None])[0]
+        unlit = network is None or not network.config.channels
+        factors = None if unlit else network.light(seen.codes[None])[0]
         colour = lit(texture, factors, seen.uv[squarely])
         error += float((colour - seen.colour[squarely]).square().sum())
         count += colour.numel()

@@ -55,6 +55,11 @@ def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
     return arrays
 
 
+def outline(character: Path, on_step: OnStep) -> dict[str, np.ndarray]:
+    """The arrays of the meshes alone, which takes a moment. Raises as `show`."""
+    return _run(character, ["--views", "0"], on_step)
+
+
 def show(character: Path, light: Light, size: int, views: int, on_step: OnStep) -> dict[str, np.ndarray]:
     """The arrays of `blender_addon.character`: meshes and pictures.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from a2p_backend.avatar import opengl
+from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar import AvatarConfig, AvatarTrainingError, fit
 from a2p_backend.training.avatar_network import Displacements
 from a2p_backend.training.loop import LoopConfig
@@ -32,6 +34,17 @@ CONFIG = AvatarConfig(
     channels=(8, 8),
     loop=LoopConfig(steps=60, learning_rate=0.02, warm_up=5, average_decay=0.8),
 )
+
+
+def without_shape_key(arrays):
+    """The same of a character that has none."""
+    header = {**json.loads(bytes(arrays["header"])), "shapes": []}
+    return {
+        **arrays,
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+        "shape_moves": arrays["shape_moves"][:0],
+        "view_codes": arrays["view_codes"][:, :0],
+    }
 
 
 def views(alpha=255, dimmed=(0.0,)):
@@ -74,7 +87,9 @@ def test_the_texture_shows_what_the_pictures_do_and_the_network_what_the_shape_k
     assert len(decoder.source) == 4
     assert decoder.expressions == ("jawOpen",)
     assert report.coverage > 0.9
+    assert report.lit
     assert report.psnr > report.psnr_without + 3.0
+    assert not report.displaced
     assert report.error == 0.0
     rest, dimmed = decoder.network.light(torch.tensor([[0.0], [0.5]]))
     # 100 of 255 is 0.22 of 200 in linear light; single texels stray, as only the pictures' pixels are fitted.
@@ -84,6 +99,44 @@ def test_the_texture_shows_what_the_pictures_do_and_the_network_what_the_shape_k
     assert float(blue.mean()) == pytest.approx(0.22, abs=0.08)
     assert float(blue.max()) < 0.75 < float(red.min())
     assert float(red.mean()) == pytest.approx(1.0, abs=0.08)
+
+
+def test_without_shape_keys_the_texture_has_the_light_that_stays(gl, tmp_path):
+    plain, under_dome = (
+        without_shape_key(arrays) for arrays in (views(), views(dimmed=(0.5, 0.5, 0.5, 0.5, 0.5, 0.5)))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decoder, report = fit(plain, under_dome, None, CONFIG, gl, tmp_path, lambda *_: None)
+    assert decoder.network is None
+    assert report.psnr is None
+    assert "no shape keys" in report.line()
+    assert np.abs(decoder.texture[4:-4, -12:-4].astype(int) - (0, 0, 100)).max() < 16
+
+
+def test_a_network_that_is_no_better_is_left_out(gl, tmp_path):
+    """One that was trained by leaps, on pictures that a texture can say."""
+    config = replace(CONFIG, loop=replace(CONFIG.loop, steps=3, learning_rate=1.0))
+    decoder, report = fit(views(), views(dimmed=(0.0,) * 6), None, config, gl, tmp_path, lambda *_: None)
+    assert not report.lit
+    assert decoder.network is None
+    assert report.psnr < report.psnr_without
+    assert "by the texture alone" in report.line()
+
+
+def test_displacements_alone_are_kept_of_a_network():
+    torch.manual_seed(0)
+    both = AvatarNetwork(NetworkConfig(0, fields=2, moved=3, channels=(4, 4)))
+    both.fields.normal_()
+    both.moved.copy_(torch.tensor([3, 1, 2]))
+    codes, pose = torch.zeros(1, 0), torch.ones(1, 98)
+    geometry, light = both.only(light=False, geometry=True), both.only(light=True, geometry=False)
+    assert torch.equal(geometry.displacements(codes, pose), both.displacements(codes, pose))
+    assert geometry.moved.tolist() == [3, 1, 2]
+    assert geometry.config.channels == ()
+    assert torch.equal(light.light(codes), both.light(codes))
+    assert light.config.fields == 0
+    assert both.only(light=False, geometry=False) is None
 
 
 def test_a_stopped_training_goes_on(gl, tmp_path):

@@ -80,7 +80,7 @@ class TrainedPortrait:
         """The network's light on the texture, frame by frame."""
         network = self._decoder.network
         for frame in frames:
-            if network is None:
+            if network is None or not network.config.channels:
                 yield None
                 continue
             values = torch.from_numpy(self._expressions(performance.face[frame : frame + 1]))
