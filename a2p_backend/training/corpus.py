@@ -16,6 +16,7 @@ from a2p_backend.actors.statistics import Statistics
 from a2p_backend.audio.features import AudioFeatures, build_features
 from a2p_backend.audio.log_mel import LogMel
 from a2p_backend.training.dataset import Batch, MotionDataset
+from a2p_backend.training.guide_poses import GuidePoses
 from a2p_backend.training.scenes import (
     SAMPLES_PER_FRAME,
     Scene,
@@ -37,9 +38,12 @@ class Heard:
 
     def of(self, batch: Batch) -> Tensor:
         """Features (B, T, width) of a batch's items, all of which must fill their T frames."""
-        frames = batch.motion.shape[1]
-        stretches = zip(batch.scenes.tolist(), batch.starts.tolist(), strict=True)
-        return torch.stack([self.features[scene][start : start + frames] for scene, start in stretches])
+        return self.stretches(batch.scenes, batch.starts, batch.motion.shape[1])
+
+    def stretches(self, scenes: Tensor, starts: Tensor, frames: int) -> Tensor:
+        """Features (B, frames, width) from the frames `starts` (B,) of the scenes (B,) on."""
+        places = zip(scenes.tolist(), starts.tolist(), strict=True)
+        return torch.stack([self.features[scene][start : start + frames] for scene, start in places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +58,25 @@ class Corpus:
     validation: Heard
 
     @classmethod
-    def load(cls, folder: Path, features: Mapping[str, Any] | None = None) -> Corpus:
+    def load(
+        cls,
+        folder: Path,
+        features: Mapping[str, Any] | None = None,
+        statistics: Statistics | None = None,
+    ) -> Corpus:
         """Reads a dataset folder, measures the training split and listens to all but the test scenes.
 
         features: the audio front end's configuration; it must give one step a frame, as log-mel does.
+        statistics: those of the actor whose other networks are trained already, on whatever recordings.
         """
         config = dict(features or {"kind": LogMel.kind})
         front_end = build_features(config)
         splits = split_scenes(read_scenes(folder))
-        statistics = measure_statistics(splits.train)
-        if (
-            config["kind"] == LogMel.kind
-        ):  # which measures decibels of full scale, not of the dataset's loudness
-            statistics = dataclasses.replace(statistics, audio_mean=np.zeros(2), audio_std=np.ones(()))
+        if statistics is None:
+            statistics = measure_statistics(splits.train)
+            # Log-mel measures decibels of full scale, not of the dataset's loudness.
+            if config["kind"] == LogMel.kind:
+                statistics = dataclasses.replace(statistics, audio_mean=np.zeros(2), audio_std=np.ones(()))
         train, validation = (
             _listen(scenes, front_end, statistics) for scenes in (splits.train, splits.validation)
         )
@@ -78,6 +88,10 @@ class Corpus:
         """
         scenes = self.splits.validation if validation else self.splits.train
         return MotionDataset(scenes, signal, self.statistics, longest=frames, shortest=None, with_audio=False)
+
+    def guide_poses(self, *, validation: bool = False) -> GuidePoses:
+        """Stretches of guide poses."""
+        return GuidePoses(self.splits.validation if validation else self.splits.train, self.statistics)
 
     def moving(self, signal: Signal) -> Tensor:
         """(C,) booleans: which numbers of a frame ever change in the training scenes."""

@@ -15,9 +15,9 @@ from a2p_backend.motion.guide_transformer import GuideConfig, GuideTransformer
 from a2p_backend.motion.vq_codec import VQCodec
 from a2p_backend.training.alignment import align
 from a2p_backend.training.corpus import Corpus, Heard
-from a2p_backend.training.dataset import Batch, MotionDataset
+from a2p_backend.training.guide_poses import Stretches
 from a2p_backend.training.loop import LoopConfig, Progress, Trainable, fit
-from a2p_backend.training.scenes import GUIDE_INTERVAL, Signal
+from a2p_backend.training.scenes import GUIDE_INTERVAL
 from a2p_backend.training.workshop import WORKSPACE, add_network, trained_codec
 
 _LOST_STEPS = 24
@@ -70,9 +70,9 @@ class _Guide(Trainable):
 
     def losses(self, rng: np.random.Generator) -> Mapping[str, Tensor]:
         seconds = int(rng.integers(self.config.shortest, self.config.longest + 1))
-        data = self.corpus.dataset(Signal.POSE, seconds * Signal.POSE.keyframe_interval)
-        batch = self._batch(data, max(1, self.config.batch * self.config.longest // seconds), rng)
-        dropped = torch.from_numpy(rng.random(len(batch.motion)) < self.config.drop)
+        size = max(1, self.config.batch * self.config.longest // seconds)
+        batch = self.corpus.guide_poses().batch(size, seconds, rng)
+        dropped = torch.from_numpy(rng.random(size) < self.config.drop)
         logits, codes = self._predict(self.network, batch, self.corpus.train, dropped)
         loss = functional.cross_entropy(
             logits.flatten(0, 1), codes.flatten(), label_smoothing=self.config.label_smoothing
@@ -81,23 +81,18 @@ class _Guide(Trainable):
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> Mapping[str, float]:
-        data = self.corpus.dataset(
-            Signal.POSE, self.config.longest * Signal.POSE.keyframe_interval, validation=True
-        )
-        batch = self._batch(data, 24, np.random.default_rng(0))
+        poses = self.corpus.guide_poses(validation=True)
+        batch = poses.batch(24, self.config.longest, np.random.default_rng(0))
         logits, codes = self._predict(network, batch, self.corpus.validation, None)
         return {"validation": float(functional.cross_entropy(logits.flatten(0, 1), codes.flatten()))}
 
-    @staticmethod
-    def _batch(data: MotionDataset, size: int, rng: np.random.Generator) -> Batch:
-        return data.batch(size, rng)
-
     def _predict(
-        self, network: nn.Module, batch: Batch, heard: Heard, dropped: Tensor | None
+        self, network: nn.Module, batch: Stretches, heard: Heard, dropped: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Logits (B, N, codes) and the codes (B, N) that they should foretell."""
         with torch.no_grad():
-            codes = self.codec.encode(batch.keyframes).flatten(1)
+            codes = self.codec.encode(batch.poses).flatten(1)
         start = torch.full_like(codes[:, :1], self.config.network.start)
         prefix = torch.cat([start, codes[:, :-1]], dim=1)
-        return network.logits(prefix, heard.of(batch), dropped), codes
+        features = heard.stretches(batch.scenes, batch.starts, batch.poses.shape[1] * GUIDE_INTERVAL)
+        return network.logits(prefix, features, dropped), codes

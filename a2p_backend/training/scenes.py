@@ -88,11 +88,13 @@ class Scene:
     def frames(self) -> int:
         return len(self.pose)
 
-    def motion(self, signal: Signal, start: int, stop: int) -> np.ndarray:
-        """Frames start to stop, (stop - start, C), as captured but for the root angle where that wraps."""
+    def motion(self, signal: Signal, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Every step-th frame from start to stop, (N, C), as captured but for the root angle where that
+        wraps.
+        """
         if signal is Signal.FACE:
-            return np.array(self.face[start:stop])
-        pose = np.array(self.pose[start:stop])
+            return np.array(self.face[start:stop:step])
+        pose = np.array(self.pose[start:stop:step])
         if self.wraps_root_angle:
             pose[:, _WRAPPED_COLUMN] = wrap_angle(pose[:, _WRAPPED_COLUMN])
         return pose

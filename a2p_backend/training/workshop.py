@@ -10,6 +10,7 @@ from torch import nn
 
 from a2p_backend.actors.actor import load_actor, save_network
 from a2p_backend.actors.manifest import MANIFEST_NAME, ActorManifest, NetworkName
+from a2p_backend.actors.statistics import Statistics
 from a2p_backend.motion.vq_codec import VQCodec
 from a2p_backend.training.corpus import Corpus
 from a2p_backend.training.loop import TrainingError
@@ -28,6 +29,15 @@ def add_network(folder: Path, corpus: Corpus, name: NetworkName, network: nn.Mod
         manifest = ActorManifest(name=folder.name, features=dict(corpus.features_config), networks={})
     corpus.statistics.save(folder / manifest.statistics)
     manifest.model_copy(update={"networks": {**manifest.networks, name: entry}}).write(folder)
+
+
+def settled_statistics(out: Path) -> Statistics | None:
+    """The statistics that the networks in an actor's folder were trained with, and further ones must be, on
+    whatever recordings; None before the first network.
+    """
+    if not (out / MANIFEST_NAME).exists():
+        return None
+    return Statistics.load(out / ActorManifest.read(out).statistics)
 
 
 def trained_codec(out: Path) -> VQCodec:

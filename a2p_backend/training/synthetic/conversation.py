@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from . import text
 from .prosody import SAMPLES_A_FRAME
@@ -96,7 +95,8 @@ def _microphone(rng: np.random.Generator, voices: np.ndarray) -> np.ndarray:
     """Level, tone, leakage and noise of a recording, so that a network meets more than one studio."""
     recorded = voices + rng.uniform(0.0, 0.012) * voices[:, ::-1]
     tilt = rng.uniform(-0.35, 0.35)
-    recorded = lfilter([1.0, tilt], [1.0], recorded, axis=0)
+    recorded = recorded.astype(float)
+    recorded[1:] += tilt * recorded[:-1]
     recorded *= 10.0 ** rng.uniform(-0.8, 0.0, (1, 2)) / max(float(np.abs(recorded).max()), 1e-3)
     noise = 10.0 ** rng.uniform(-4.2, -2.7, (1, 2)) * rng.standard_normal(recorded.shape)
     return np.clip(recorded + noise, -1.0, 1.0).astype(np.float32)
