@@ -23,6 +23,7 @@ from torch import Tensor
 import a2p_backend
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLES_PER_FRAME, Clip
+from a2p_backend.audio.loudness import loudness_at
 from a2p_backend.motion.diffusion import FULL_STEPS, Diffusion, spacing_for
 from a2p_backend.motion.film_transformer import FiLMTransformer
 from a2p_backend.motion.guide_writer import GuideWriter
@@ -30,11 +31,14 @@ from a2p_backend.motion.held import Held
 from a2p_backend.motion.precision import arithmetic, computing_in, lip_arithmetic
 from a2p_backend.motion.sampler import sample
 from a2p_backend.motion.windowed import windowed_denoiser
-from a2p_backend.motion.windows import Window, lay_windows
+from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_in_pauses
 from a2p_backend.wire.edit import FACE, UNEDITED, Edit, FrameRange, frames_in, is_given
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
 from a2p_backend.wire.progress import IsCancelled, OnProgress, Progress, raise_if
 from a2p_backend.wire.settings import GenerateSettings
+
+PAUSE = 16
+"""Frames that have to be quiet for windows to meet in their middle."""
 
 SHORTEST = 2 * FPS
 """Frames that the networks need at least; a shorter clip is performed with silence after it, then cut."""
@@ -56,7 +60,8 @@ class Opening:
     piece: int
 
 
-LayWindows = Callable[[int], tuple[Window, ...]]
+LayWindows = Callable[[int, NDArray[np.float64]], tuple[Window, ...]]
+"""Covers so many frames with windows, knowing `loudness_of` them."""
 
 
 def perform(
@@ -66,7 +71,7 @@ def perform(
     edit: Edit = UNEDITED,
     on_progress: OnProgress = lambda progress: None,
     cancelled: IsCancelled = lambda: False,
-    lay: LayWindows = lay_windows,
+    lay: LayWindows = lay_in_pauses,
     opening: Opening | None = None,
 ) -> Performance:
     """Performs a clip: the same clip, actor, settings and edit give the same motion on one machine.
@@ -78,7 +83,7 @@ def perform(
         edit: what stays of an earlier performance, and guide poses that are given.
         on_progress: hears of the stages audio, guide, body and face.
         cancelled: asked before every step of a denoiser and between the stages.
-        lay: covers so many frames with windows.
+        lay: covers the clip with windows.
         opening: what the clip's first frames were performed as before.
 
     Raises:
@@ -123,6 +128,12 @@ def perform(
     )
 
 
+def loudness_of(clip: Clip, frames: int) -> NDArray[np.float64]:
+    """(ceil(frames / 30) + 1,): how loud the actor is around each guide pose's place among so many frames."""
+    every, reach = GUIDE_INTERVAL * SAMPLES_PER_FRAME, PAUSE * SAMPLES_PER_FRAME // 2
+    return loudness_at(clip.samples, every, reach, -(-frames // GUIDE_INTERVAL) + 1)
+
+
 @dataclass(frozen=True, eq=False)
 class _Heard:
     """A clip as the denoisers know it: each window's audio tokens (1, L, width), and the guide poses."""
@@ -160,7 +171,7 @@ class _Job:
     @torch.inference_mode()
     def listen(self) -> _Heard:
         """Hears the clip window by window and writes its guide poses; nothing larger than tokens is kept."""
-        actor, windows = self.actor, self.lay(self.frames)
+        actor, windows = self.actor, self.lay(self.frames, loudness_of(self.clip, self.frames))
         given = self._on_device(self._given_guide())
         lip_products = lip_arithmetic(self.settings.solver.precision, actor.device)
         writer = None

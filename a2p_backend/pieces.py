@@ -14,7 +14,7 @@ import numpy as np
 from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import Clip
 from a2p_backend.free_memory import free_memory
-from a2p_backend.motion.windows import lay_windows
+from a2p_backend.motion.windows import Window, lay_windows
 from a2p_backend.performer import Opening, perform
 from a2p_backend.wire.edit import UNEDITED, Edit
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
@@ -48,7 +48,7 @@ def perform_recording(
     Raises as `perform` does, and A2PError where the motion would not fit into the memory that is free.
     """
     edit.check_fits(clip.frame_count, actor.name)
-    pieces = lay_windows(clip.frame_count, longest, OPENING + BEYOND)
+    pieces = pieces_of(clip.frame_count, longest)
     if len(pieces) == 1:
         return perform(clip, actor, settings, edit, on_progress, cancelled)
     _check_memory(clip)
@@ -77,6 +77,11 @@ def perform_recording(
     return dataclasses.replace(
         made, pose=pose, face=face, guide=guide if len(made.guide) else made.guide, edit=edit.to_dict()
     )
+
+
+def pieces_of(frames: int, longest: int = LONGEST_PIECE) -> tuple[Window, ...]:
+    """The pieces in which a clip of so many frames is performed."""
+    return lay_windows(frames, longest, OPENING + BEYOND)
 
 
 def perform_conversation(

@@ -11,8 +11,8 @@ import torch
 from a2p_backend.actors.actor import Actor, load_actor
 from a2p_backend.audio.clip import Clip, load_clip
 from a2p_backend.motion.windowed import windowed_denoiser
-from a2p_backend.motion.windows import lay_windows
-from a2p_backend.performer import perform
+from a2p_backend.motion.windows import edges, lay_in_pauses, lay_windows
+from a2p_backend.performer import loudness_of, perform
 from a2p_backend.pieces import perform_conversation
 from a2p_backend.wire.progress import Cancelled, Progress
 from a2p_backend.wire.settings import GenerateSettings
@@ -67,13 +67,12 @@ def test_a_clip_shorter_than_the_networks_need_keeps_its_length(actor: Actor, tm
 
 
 def test_a_long_clip_has_no_seam(actor: Actor, tmp_path) -> None:
-    performance = perform(load_clip(write_tone(tmp_path / "long.wav", seconds=45)), actor, SETTINGS)
+    clip = load_clip(write_tone(tmp_path / "long.wav", seconds=45))
+    performance = perform(clip, actor, SETTINGS)
     assert performance.pose.shape == (1350, 104)
     assert performance.guide.shape == (45, 104)
     speed = np.linalg.norm(np.diff(performance.pose, axis=0), axis=1)
-    borders = [
-        edge for window in lay_windows(1350) for edge in (window.start, window.stop) if 0 < edge < 1350
-    ]
+    borders = edges(lay_in_pauses(1350, loudness_of(clip, 1350)))
     assert len(borders) == 4
     assert speed.min() > 0
     assert max(speed[edge - 3 : edge + 3].max() for edge in borders) <= np.percentile(speed, 99)

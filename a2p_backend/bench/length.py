@@ -22,8 +22,9 @@ from a2p_backend.actors.actor import Actor
 from a2p_backend.audio.clip import SAMPLE_RATE, Clip
 from a2p_backend.audio.track import Samples
 from a2p_backend.bench.motion import peak_memory, versions
-from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_windows
-from a2p_backend.performer import FloatArray, perform
+from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, edges, lay_in_pauses
+from a2p_backend.performer import FloatArray, loudness_of, perform
+from a2p_backend.pieces import perform_recording, pieces_of
 from a2p_backend.wire.edit import Edit
 from a2p_backend.wire.performance import Performance
 from a2p_backend.wire.settings import GenerateSettings
@@ -33,6 +34,9 @@ BORDER = 5
 
 MOVE = 2 * BORDER
 """Frames from one placing of moved borders to the next."""
+
+_LENGTHS_BETWEEN = range(600, 390, -GUIDE_INTERVAL)
+"""Frames of windows that are tried to have none begin or end where others do."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class LengthReport:
     actor: str
     clip_seconds: float
     steps: int
+    pieces: int
     windows: int
     takes: int
     total: float
@@ -61,41 +66,48 @@ class LengthReport:
     peak_memory: float | None
     """Of the process up to the end of the first take; on CUDA, of the device."""
     speeds: dict[str, Speeds]
-    """Of the velocity and the acceleration, of body and face."""
+    """Of the velocity and the acceleration, of body and face; of a clip in pieces none."""
     versions: dict[str, str]
 
 
 def measure_length(actor: Actor, clip: Clip, settings: GenerateSettings, takes: int = 1) -> LengthReport:
-    """Performs so many takes of a clip that is longer than a window, each once more in other windows."""
+    """Performs so many takes of a clip that is longer than a window, each once more in other windows.
+
+    Not once more if it is so long that it is performed in pieces.
+    """
     start = time.perf_counter()
-    performed = [perform(clip, actor, settings)]
+    performed = [perform_recording(clip, actor, settings)]
     total, memory = time.perf_counter() - start, peak_memory(actor.device)
     seeds = [settings.seed + take for take in range(takes)]
-    performed += [perform(clip, actor, dataclasses.replace(settings, seed=seed)) for seed in seeds[1:]]
-    without = [
-        perform(
-            clip,
-            actor,
-            dataclasses.replace(settings, seed=seed),
-            Edit(guide=take.guide if actor.performs_body else None),
-            lay=windows_between,
-        )
-        for seed, take in zip(seeds, performed, strict=True)
+    performed += [
+        perform_recording(clip, actor, dataclasses.replace(settings, seed=seed)) for seed in seeds[1:]
     ]
-    motions, others = (_motions(actor, performances) for performances in (performed, without))
+    speeds: dict[str, Speeds] = {}
+    laid = [_windows_of(clip.part(piece.start, piece.stop)) for piece in pieces_of(clip.frame_count)]
+    if len(laid) == 1:
+        (windows,) = laid
+        others = windows_between(windows)
+        without = [
+            perform(
+                clip,
+                actor,
+                dataclasses.replace(settings, seed=seed),
+                Edit(guide=take.guide if actor.performs_body else None),
+                lay=lambda frames, loudness: others,
+            )
+            for seed, take in zip(seeds, performed, strict=True)
+        ]
+        speeds = _speeds(_motions(actor, performed), _motions(actor, without), windows)
     return LengthReport(
         actor=actor.name,
         clip_seconds=clip.duration,
         steps=settings.solver.steps,
-        windows=len(lay_windows(clip.frame_count)),
+        pieces=len(laid),
+        windows=sum(map(len, laid)),
         takes=takes,
         total=total,
         peak_memory=memory,
-        speeds={
-            f"{part} {name}": speeds_of(motions[part], others[part], order)
-            for part in motions
-            for order, name in ((1, "velocity"), (2, "acceleration"))
-        },
+        speeds=speeds,
         versions=versions(),
     )
 
@@ -128,30 +140,34 @@ class _Repeated:
         return np.concatenate(parts) if parts else self.once[:0]
 
 
-def windows_between(frames: int) -> tuple[Window, ...]:
-    """Windows of a clip that is longer than one, which begin and end far from where `lay_windows`' do."""
-    windows = lay_windows(frames)
-    stride, overlap = windows[1].start, windows[0].stop - windows[1].start
-
-    def apart(move: int) -> int:
-        distances = (move - overlap, move, move + overlap)
-        return min(min(distance % stride, -distance % stride) for distance in distances)
-
-    move = max(range(GUIDE_INTERVAL, stride, GUIDE_INTERVAL), key=apart)
-    moved = [Window(0, move + overlap)]
-    for window in windows:
-        if moved[-1].stop < frames:
-            moved.append(Window(window.start + move, min(window.start + move + windows[0].length, frames)))
-    return tuple(moved)
+def _windows_of(clip: Clip) -> tuple[Window, ...]:
+    """As `perform` lays them."""
+    return lay_in_pauses(clip.frame_count, loudness_of(clip, clip.frame_count))
 
 
-def speeds_of(motions: Sequence[FloatArray], without: Sequence[FloatArray], order: int) -> Speeds:
-    """Speeds (order 1) or accelerations (order 2) of motions (T, C) of one length.
+def windows_between(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Windows of the same clip that begin and end far from where these do."""
+    frames = windows[-1].stop
+    places = np.arange(-(-frames // GUIDE_INTERVAL) + 1)
+    distances = np.abs(GUIDE_INTERVAL * places[:, None] - edges(windows)).min(axis=1)
+    nearness = np.where(distances > 2 * BORDER, 1 / np.maximum(distances, 1), 1e3)
+
+    def nearest(laid: Sequence[Window]) -> float:
+        return float(np.mean([nearness[edge // GUIDE_INTERVAL] for edge in edges(laid)]))
+
+    return min(
+        (lay_in_pauses(frames, nearness, longest, extra=0.5) for longest in _LENGTHS_BETWEEN), key=nearest
+    )
+
+
+def speeds_of(
+    motions: Sequence[FloatArray], without: Sequence[FloatArray], windows: Sequence[Window], order: int
+) -> Speeds:
+    """Speeds (order 1) or accelerations (order 2) of motions (T, C) that were performed in these windows.
 
     without: the same performed in `windows_between`.
     """
     changes = [_changes(motion, order) for motion in motions]
-    windows = lay_windows(len(motions[0]))
     at_border = _at_border(windows, len(changes[0]))
     longest = max(after.start - before.start for before, after in pairwise(windows))
     by_chance = [
@@ -163,6 +179,16 @@ def speeds_of(motions: Sequence[FloatArray], without: Sequence[FloatArray], orde
         without_borders=_percentile([_changes(motion, order) for motion in without], at_border),
         by_chance=(min(by_chance), max(by_chance)),
     )
+
+
+def _speeds(
+    motions: dict[str, list[FloatArray]], without: dict[str, list[FloatArray]], windows: Sequence[Window]
+) -> dict[str, Speeds]:
+    return {
+        f"{part} {name}": speeds_of(motions[part], without[part], windows, order)
+        for part in motions
+        for order, name in ((1, "velocity"), (2, "acceleration"))
+    }
 
 
 def _motions(actor: Actor, performances: Sequence[Performance]) -> dict[str, list[FloatArray]]:
@@ -179,10 +205,8 @@ def _changes(motion: FloatArray, order: int) -> NDArray[np.floating]:
 
 def _at_border(windows: Sequence[Window], count: int) -> NDArray[np.bool_]:
     at_border = np.zeros(count, np.bool_)
-    for window in windows:
-        for edge in (window.start, window.stop):
-            if 0 < edge <= count:
-                at_border[max(edge - BORDER, 0) : edge + BORDER] = True
+    for edge in edges(windows):
+        at_border[max(edge - BORDER, 0) : edge + BORDER] = True
     return at_border
 
 

@@ -100,7 +100,9 @@ def steps(
 def length(
     actor: ActorOption = DEFAULT_ACTOR,
     clip: ClipOption = None,
-    seconds: Annotated[int, typer.Option(min=21, max=600, help="The clip is repeated for so long.")] = 600,
+    seconds: Annotated[
+        int, typer.Option(min=21, max=8 * 3600, help="The clip is repeated for so long.")
+    ] = 600,
     takes: Annotated[int, typer.Option(min=1, help="How many, each performed in two layouts.")] = 1,
     preset: PresetOption = DEFAULT_PRESET,
     threads: ThreadsOption = None,
@@ -217,11 +219,14 @@ def _steps_lines(report: StepsReport) -> list[str]:
 
 def _length_lines(report: LengthReport) -> list[str]:
     lines = [
-        f"{report.actor}, {report.clip_seconds:.0f} s in {report.windows} windows, {report.steps} steps: "
+        f"{report.actor}, {report.clip_seconds:.0f} s in {report.pieces} pieces, {report.windows} windows, "
+        f"{report.steps} steps: "
         f"{report.total:.0f} s of work"
     ]
     if report.peak_memory is not None:
         lines.append(f"{'memory':<18}{report.peak_memory:9.0f} MiB at most")
+    if not report.speeds:
+        return lines
     lines.append(
         f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}{'without':>9}{'by chance':>17}   "
         f"{report.takes} takes"

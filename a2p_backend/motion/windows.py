@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from a2p_backend.motion.sampler import Denoiser, never
@@ -21,6 +23,9 @@ GUIDE_INTERVAL = 30
 """Frames between two guide poses; windows start on one, so that each sees its own guide poses in their
 places.
 """
+
+EXTRA = 0.06
+"""Share of work that a layout in pauses may cost: two or three windows more in ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,73 @@ def lay_windows(
     longest_stride = max(after - before for before, after in pairwise([*starts, frames - overlap]))
     length = overlap + interval * math.ceil(longest_stride / interval)
     return tuple(Window(start, min(start + length, frames)) for start in starts)
+
+
+def lay_in_pauses(
+    frames: int,
+    loudness: NDArray[np.floating],
+    longest: int = 600,
+    overlap: int = 120,
+    interval: int = GUIDE_INTERVAL,
+    extra: float = EXTRA,
+) -> tuple[Window, ...]:
+    """Covers a clip as `lay_windows` does, with windows that begin and end where little is going on.
+
+    No three of them share a frame, and the last is at least half as long as the others, which are of one
+    length.
+
+    loudness: (ceil(frames / interval) + 1,), of what goes on around each multiple of `interval`. extra: share
+    of frames that they may have more than those of `lay_windows`.
+    """
+    even = lay_windows(frames, longest, overlap, interval)
+    if len(even) == 1:
+        return even
+    work = (1 + extra) * sum(window.length for window in even)
+    laid = [even]
+    for count in range(len(even), int(work / even[0].length) + 1):
+        for length in range(even[0].length, min(longest, int(work / count)) + 1, interval):
+            starts = _quietest_starts(frames, loudness, count, length, overlap, interval)
+            if starts:
+                laid.append(tuple(Window(start, min(start + length, frames)) for start in starts))
+    return min(laid, key=lambda windows: loudness[[edge // interval for edge in edges(windows)]].mean())
+
+
+def edges(windows: Sequence[Window]) -> list[int]:
+    """The frames within a clip at which its windows begin and end."""
+    return [edge for window in windows for edge in (window.start, window.stop) if 0 < edge < windows[-1].stop]
+
+
+def _quietest_starts(
+    frames: int, loudness: NDArray[np.floating], count: int, length: int, overlap: int, interval: int
+) -> list[int]:
+    """The starts of so many windows that begin and end where it is quietest together; none if there are none.
+
+    Found window by window: for each place where one may begin, the best way to have come there.
+    """
+    places, reach = math.ceil(frames / interval), length // interval
+    nearest, farthest = math.ceil(length / 2 / interval), (length - overlap) // interval
+    ends = np.arange(places) + reach
+    at_end = np.where(ends < places, loudness[np.minimum(ends, places)], np.inf)
+    cost = np.full(places, np.inf)
+    cost[0] = at_end[0]
+    came: list[NDArray[np.intp]] = []
+    for number in range(1, count):
+        strides = np.arange(nearest, farthest + 1)
+        before = np.arange(places)[:, None] - strides
+        ways = np.where(before >= 0, cost[np.maximum(before, 0)], np.inf)
+        came.append(before[np.arange(places), ways.argmin(axis=1)])
+        cost = ways.min(axis=1) + loudness[:places]
+        if number < count - 1:
+            cost = cost + at_end
+    is_last = (ends * interval >= frames) & (frames - np.arange(places) * interval >= length / 2)
+    cost = np.where(is_last, cost, np.inf)
+    last = int(cost.argmin())
+    if not np.isfinite(cost[last]):
+        return []
+    starts = [last]
+    for way in reversed(came):
+        starts.append(int(way[starts[-1]]))
+    return [interval * start for start in reversed(starts)]
 
 
 def equal_batches(windows: Sequence[Window], size: int) -> list[tuple[Window, ...]]:

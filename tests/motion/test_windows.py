@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from a2p_backend.motion.sampler import sample
 from a2p_backend.motion.windows import (
     Window,
     WindowBatch,
+    edges,
     equal_batches,
     joint_denoiser,
+    lay_in_pauses,
     lay_windows,
     window_weights,
 )
@@ -52,6 +55,36 @@ def test_windows_cover_the_clip_and_none_is_short(frames, longest, overlap):
     assert sum(window_weight.sum() for window_weight in window_weights(windows)) == pytest.approx(
         frames, rel=1e-4
     )
+
+
+@settings(deadline=None)
+@given(frames=st.integers(1, 20_000), seed=st.integers(0, 100), extra=st.sampled_from([0.06, 0.5]))
+def test_windows_in_pauses_are_as_good_as_even_ones_and_meet_where_it_is_quieter(frames, seed, extra):
+    loudness = np.random.default_rng(seed).random(-(-frames // 30) + 1)
+    even, windows = lay_windows(frames), lay_in_pauses(frames, loudness, extra=extra)
+    assert (windows[0].start, windows[-1].stop) == (0, frames)
+    if frames <= 600:
+        assert windows == even
+        return
+    for before, after in pairwise(windows):
+        assert before.stop - after.start >= 120
+    for before, after in zip(windows, windows[2:], strict=False):
+        assert before.stop <= after.start
+    assert all(window.start % 30 == 0 and 150 <= window.length <= 600 for window in windows)
+    assert len({window.length for window in windows[:-1]}) == 1
+    total = sum(window.length for window in windows)
+    assert total <= (1 + extra) * sum(window.length for window in even)
+
+    at_even, here = (loudness[[edge // 30 for edge in edges(laid)]].mean() for laid in (even, windows))
+    assert here <= at_even
+
+
+def test_windows_meet_in_the_pauses_of_speech():
+    loudness = np.ones(111)
+    loudness[::4] = 0.0  # a pause every four seconds
+    frames = [edge for edge in edges(lay_in_pauses(3300, loudness)) if edge % 120]
+    assert frames == []
+    assert len([edge for edge in edges(lay_windows(3300)) if edge % 120]) > 3
 
 
 def test_weights_add_up_to_one_and_have_no_step():
