@@ -16,7 +16,7 @@ from a2p_backend.wire.endpoint import Endpoint, EndpointError, NoBackendError
 from a2p_backend.wire.progress import Progress
 from kinematics.errors import A2PError
 
-from . import jobs, preferences
+from . import farewell, jobs, preferences
 from .conversation import Line, talking
 
 START_SECONDS = 90.0
@@ -51,6 +51,8 @@ class Known:
 _known: Known | None = None
 _starting = False
 _process: subprocess.Popen[bytes] | None = None
+_leaving: subprocess.Popen[bytes] | None = None
+"""A backend that was asked to end."""
 
 
 def known() -> Known | None:
@@ -143,7 +145,7 @@ def _introduce(line: Line, client: Client) -> Known:
 
 def _launching() -> Waiting[Known]:
     global _process, _starting
-    stop()
+    yield from ending()
     command = _serve_command()
     _starting = True
     try:
@@ -187,17 +189,32 @@ def _waiting_for(process: subprocess.Popen[bytes]) -> Waiting[Known]:
 
 
 def stop() -> None:
-    """End the backend if this add-on started it, and forget it."""
-    global _process, _known
+    """Forget the backend, and ask it to end if this add-on started it: that takes it a while."""
+    global _process, _leaving, _known
     _known = None
     if _process is not None:
         _process.terminate()
-        try:
-            _process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            _process.kill()
-            _process.wait(timeout=5.0)
-        _process = None
+        _process, _leaving = None, _process
+
+
+def ending() -> Waiting[None]:
+    """Steps that stop the backend and wait until it is gone, if this add-on started it."""
+    stop()
+    if _leaving is not None:
+        yield from farewell.seeing_off(_leaving)
+
+
+def stopping() -> jobs.Steps:
+    """Stop the backend: a job."""
+    yield from ending()
+    return None
+
+
+def shut_down() -> None:
+    """Leave no backend behind that this add-on started: for the add-on's unregister."""
+    stop()
+    if _leaving is not None:
+        farewell.see_off(_leaving)
 
 
 def _serve_command() -> list[str]:

@@ -163,12 +163,17 @@ def cancel(number: int | None = None) -> None:
         job.steps.close()
 
 
-def shut_down() -> None:
-    """Leave nothing running: for the add-on's unregister."""
-    global _outcome
+def cancel_all() -> None:
+    """Take back what waits, and ask the job under way to stop."""
     while _waiting:
         _waiting.pop().steps.close()
     cancel()
+
+
+def shut_down() -> None:
+    """Leave nothing running: for the add-on's unregister."""
+    global _outcome
+    cancel_all()
     deadline = time.monotonic() + FAREWELL
     while _running is not None and time.monotonic() < deadline and _advance(_running):
         time.sleep(INTERVAL)

@@ -37,7 +37,7 @@ def unregister() -> None:
     atexit.unregister(unregister)
     recording.finish()  # kept: speech does not return
     jobs.shut_down()
-    backend.stop()
+    backend.shut_down()
     waveform.shut_down()
     properties.detach()
     for cls in reversed(CLASSES):

@@ -41,14 +41,17 @@ class A2P_OT_start_backend(bpy.types.Operator):
 
 
 class A2P_OT_stop_backend(bpy.types.Operator):
-    """Stop the backend that was started from here; what it works on is cancelled"""
+    """Stop the backend that was started from here; what it works on, and what waits for it, is cancelled"""
 
     bl_idname = "a2p.stop_backend"
     bl_label = "Stop"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        jobs.cancel()
-        backend.stop()
+        started_here = backend.started_here()
+        jobs.cancel_all()
+        backend.stop()  # at once, whatever a cancelled job still waits for
+        if started_here:
+            jobs.start("Stopping the backend", backend.stopping(), "Backend")
         return {"FINISHED"}
 
 

@@ -85,7 +85,7 @@ def installing(order: Order) -> jobs.Steps:
             build = torch_builds.build_for((yield from torch_builds.finding_card()))
             _require_room(order.folder.parent, build)
             if backend.started_here():
-                backend.stop()  # Windows does not let go of a program that runs
+                yield from backend.ending()  # Windows does not let go of a program that runs
             yield from _set_aside(order)
             try:
                 yield from _installing(order, python, build, file)

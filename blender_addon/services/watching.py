@@ -13,7 +13,8 @@ from typing import IO
 from a2p_backend.wire.progress import Progress
 from kinematics.errors import A2PError
 
-_FAREWELL = 5.0
+from .. import farewell
+
 _NO_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
 
 
@@ -45,14 +46,13 @@ def watched(
             if time.monotonic() > deadline:
                 raise A2PError(f"{command[0]} took over {seconds / 60:g} minutes and was given up.")
             yield news()
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(_FAREWELL)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(_FAREWELL)
+    except BaseException as error:
+        process.terminate()
+        if isinstance(error, GeneratorExit):  # Blender ends: there are no further steps
+            farewell.see_off(process)
+        else:
+            yield from farewell.seeing_off(process)
+        raise
     return process.returncode
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ bpy = pytest.importorskip("bpy")
 import blender_addon  # noqa: E402
 from a2p_backend import __version__  # noqa: E402
 from a2p_backend.wire.endpoint import read_endpoint  # noqa: E402
-from blender_addon import backend  # noqa: E402
+from blender_addon import backend, farewell, jobs  # noqa: E402
 
 pytestmark = [
     pytest.mark.bpy,
@@ -64,3 +66,39 @@ def test_a_backend_that_does_not_start_is_named(
     monkeypatch.setattr("blender_addon.preferences.backend_program", lambda: started)
     with pytest.raises(RuntimeError, match=message):
         bpy.ops.a2p.start_backend()
+
+
+def test_a_program_that_does_not_end_is_waited_for_in_steps_and_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(farewell, "PATIENCE", 0.1)
+    code = "from signal import *; signal(SIGTERM, SIG_IGN); print(flush=True); pause()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.terminate()
+        steps = farewell.seeing_off(process)
+        next(steps)
+        assert process.poll() is None
+        assert list(steps)
+        assert process.poll() == -signal.SIGKILL
+
+
+def test_stopping_takes_back_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blender_addon.compat.in_window", lambda: True)
+    taken_back = []
+
+    def waits(name: str) -> jobs.Steps:
+        try:
+            while True:
+                yield None
+        except GeneratorExit:
+            taken_back.append(name)
+            raise
+
+    for name in ("first", "second"):
+        steps = waits(name)
+        next(steps)
+        jobs.start(name, steps)
+    bpy.ops.a2p.stop_backend()
+    assert not jobs.waiting()
+    assert "second" in taken_back
