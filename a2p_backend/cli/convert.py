@@ -35,14 +35,14 @@ def convert(
     ] = None,
 ) -> None:
     """Convert the original's results file to a take, a take to a results file, or a take to a part of it."""
-    from a2p_backend.actors.results_file import performance_from_results, write_results
-
     check_writable(out)
     if seconds is not None:
         if as_results or partner is not None:
             raise A2PError("--seconds takes a part of a take: convert that part afterwards.")
         _write_part(load_take(source), seconds, out)
         return
+    from a2p_backend.actors.results_file import performance_from_results, write_results
+
     if as_results:
         performance = load_take(source)
         write_results(performance, out, face=face)

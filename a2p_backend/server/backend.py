@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 from functools import lru_cache
@@ -12,7 +13,7 @@ import torch
 
 import a2p_backend
 from a2p_backend.actors.actor import Actor, default_device, load_actor
-from a2p_backend.actors.manifest import MANIFEST_NAME, ActorManifest
+from a2p_backend.actors.manifest import MANIFEST_NAME, ActorError, ActorManifest
 from a2p_backend.actors.registry import actor_folders, find_actor
 from a2p_backend.audio.clip import load_clip
 from a2p_backend.audio.microphone import Microphone, SystemMicrophone, record
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from a2p_backend.avatar.portrait import Avatar
 
 ACTORS_IN_MEMORY = 2
+
+log = logging.getLogger(__name__)
 
 
 class Backend:
@@ -152,14 +155,19 @@ class Backend:
 
 
 def installed_actors() -> tuple[ActorInfo, ...]:
-    """What the manifests of the installed actors say, by name. Raises ActorError for a damaged one."""
-    return tuple(actor_info(ActorManifest.read(folder)) for _, folder in sorted(actor_folders().items()))
+    """What is known of the installed actors, by name. One that is damaged is left out; the log says why."""
+    found = []
+    for name, folder in sorted(actor_folders().items()):
+        try:
+            found.append(_info(name, ActorManifest.read(folder)))
+        except ActorError as error:
+            log.warning("an actor is left out: %s", error)
+    return tuple(found)
 
 
-def actor_info(manifest: ActorManifest) -> ActorInfo:
-    """What the wire tells of an actor."""
+def _info(name: str, manifest: ActorManifest) -> ActorInfo:
     return ActorInfo(
-        name=manifest.name,
+        name=name,
         title=manifest.title,
         licence=manifest.licence,
         face_codes=manifest.face_codes,

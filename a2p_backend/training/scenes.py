@@ -120,6 +120,8 @@ def read_scenes(folder: Path, flip_person: bool = False) -> list[Scene]:
     the channels swapped. The statistics stay those of the person that was asked for. Raises DatasetError.
     """
     source = partner_folder(folder) if flip_person else folder
+    if not source.is_dir():
+        raise DatasetError(f"There is no folder {source}: name the one that holds a person's scenes.")
     paths = sorted(source.glob("*_body_pose.npy"))
     if not paths:
         raise DatasetError(f"{source} holds no scenes (files called scene01_body_pose.npy and so on).")
