@@ -21,6 +21,7 @@ from a2p_backend.actors.manifest import AVATAR_FOLDER, MANIFEST_NAME, ActorManif
 from a2p_backend.actors.registry import find_actor
 from a2p_backend.actors.statistics import Statistics
 from a2p_backend.avatar.choice import choose_rasteriser
+from a2p_backend.avatar.portrait import one_thread
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.surface import linear_from_srgb, srgb_from_linear
 from a2p_backend.avatar.trained.carriers import carrier_for
@@ -294,9 +295,11 @@ def fit(
     network: AvatarNetwork | None = None
     if channels or len(learnt.fields):
         trainable = AvatarTrainable(texture, training, choosing, learnt, len(rig.expressions), channels)
-        trained = fit_network(
-            trainable, loop, workspace, "network", lambda step, total, _: on_step("network", step, total)
-        )
+        # Its steps are many and small: threads that wait for each other would take more time than they save.
+        with one_thread():
+            trained = fit_network(
+                trainable, loop, workspace, "network", lambda step, total, _: on_step("network", step, total)
+            )
         assert isinstance(trained, AvatarNetwork)
         network = trained
 
