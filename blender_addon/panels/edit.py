@@ -42,6 +42,9 @@ class A2P_PT_guide(_Part, bpy.types.Panel):
             layout.operator("a2p.show_guide", icon="HIDE_OFF")
             return
         sentence(context, layout, "Go to a marker, pose the rig in pose mode, and key the pose", "INFO")
+        row = layout.row(align=True)
+        for text, icon, onward in (("Previous", "PREV_KEYFRAME", False), ("Next", "NEXT_KEYFRAME", True)):
+            row.operator("screen.marker_jump", text=text, icon=icon).next = onward
         layout.operator("a2p.regenerate_guide", text="Regenerate Around Keys", icon="FILE_REFRESH")
         layout.operator("a2p.hide_guide", icon="HIDE_ON")
 

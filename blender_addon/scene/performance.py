@@ -29,7 +29,8 @@ class Placement:
     first_frame: where the take begins. with_mesh: also make the actor's skinned mesh. face_names: what the
     first face codes are called; empty where an actor's codes have no names. reuse_rig: play the take on the
     rig that the scene has for this person, if it has one. opposite: a new rig faces whoever stands at the
-    origin, as a partner does. with_sound: also make a sound strip of the clip.
+    origin, as a partner does. with_sound: also make a sound strip of the clip. remark: what the take's name
+    ends with.
     """
 
     first_frame: int = 1
@@ -38,6 +39,7 @@ class Placement:
     reuse_rig: bool = False
     opposite: bool = False
     with_sound: bool = True
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ def _build_rig(body: Body, performance: Performance, placement: Placement) -> li
 
 
 def _key_take(rig: bpy.types.Object, take: ReadyTake, placement: Placement) -> None:
-    action = bpy.data.actions.new(takes.take_name(take.performance))
+    action = bpy.data.actions.new(takes.take_name(take.performance, placement.remark))
     action.use_fake_user = True
     names = tuple(name for name in placement.face_names if name in rig)
     with compat.curves_of(action, rig) as curves:

@@ -26,9 +26,9 @@ _LONGEST_NAME = 63
 """Bytes of a data-block's name before Blender 5.0."""
 
 
-def take_name(performance: Performance) -> str:
-    """What the Action is called: the clip and the seed."""
-    ending = f" seed {performance.seed}"
+def take_name(performance: Performance, remark: str = "") -> str:
+    """What the Action is called: the clip, the seed, and what tells it from other takes of that seed."""
+    ending = " ".join(filter(None, (f" seed {performance.seed}", remark)))
     stem = performance.clip_name.rpartition(".")[0] or performance.clip_name
     room = _LONGEST_NAME - len(ending) - len(".001")
     return stem.encode()[:room].decode(errors="ignore") + ending

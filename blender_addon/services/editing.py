@@ -37,13 +37,13 @@ class Change:
     seed: int
 
 
-def take_order(take: bpy.types.Action, edit: Edit, seed: int | None = None) -> Order:
-    """An order for a take like this one, under an edit. Raises A2PError."""
+def take_order(take: bpy.types.Action, edit: Edit, remark: str, seed: int | None = None) -> Order:
+    """An order for a take like this one, under an edit that its name remarks on. Raises A2PError."""
     performance = takes.attached_performance(take)
     settings = GenerateSettings.from_dict(performance.settings)
     if seed is not None:
         settings = replace(settings, seed=min(seed, MAX_SEED))
-    placement = Placement(round(take.frame_range[0]), reuse_rig=True)
+    placement = Placement(round(take.frame_range[0]), reuse_rig=True, remark=remark)
     return Order(WholeClip(takes.attached_clip(take)), settings, placement, edit)
 
 
@@ -59,7 +59,9 @@ def range_order(take: bpy.types.Action, change: Change, locks: list[FrameRange])
     outside = [(0, first)] * (first > 0) + [(end, start.frame_count)] * (end < start.frame_count)
     locked = tuple(outside + locks)
     edit = Edit(start, change.strength, locked, locked, change.kept)
-    return take_order(take, edit, change.seed)
+    origin = round(take.frame_range[0])
+    verb = "frames" if change.strength == 1.0 else "varied"
+    return take_order(take, edit, f"{verb} {origin + first}-{origin + end - 1}", change.seed)
 
 
 def showing_guide(rig_name: str) -> jobs.Steps:
@@ -87,7 +89,7 @@ def regenerating_guide(rig_name: str) -> jobs.Steps:
     if layer is None:
         raise A2PError(f"{take.name} has no guide layer: press Show Guide, and change some of its keys.")
     performance = takes.attached_performance(take)
-    order = take_order(take, Edit())
+    order = take_order(take, Edit(), "posed")
     first, count = take.frame_range[0], len(guide.guide_poses(performance))
     names = tuple(bone.name for bone in rig.data.bones)
     keys = guide.read_keys(layer, rig, first, names, count)

@@ -101,7 +101,7 @@ def test_a_range_is_made_anew_around_what_is_locked(service: EditService, rig: b
     assert (edit.strength, set(edit.kept)) == (0.25, {"legs", "face"})
     np.testing.assert_array_equal(edit.start.pose, takes.attached_performance(take).pose)
     new = rig.animation_data.action
-    assert (new.name, new.frame_range[0]) == ("a clip seed 7", 11)
+    assert (new.name, new.frame_range[0]) == ("a clip seed 7 varied 16-40", 11)
     assert take.name in bpy.data.actions
     with pytest.raises(RuntimeError, match="no frames"):
         bpy.ops.a2p.regenerate_range(first=1, last=5)
