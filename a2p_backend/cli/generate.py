@@ -122,22 +122,19 @@ def generate(
         recording = read_clip(clip)
         for order in orders:
             made = in_backend(partial(_ask, recording=recording, clip_name=clip.name, order=order))
-            save_take(made, order.out)
-            order.report(made, clip)
+            order.save(made, clip).tell()
         return
 
-    def work(service: Service, bars: OnProgress) -> list[Performance]:
-        performances = []
+    def work(service: Service, bars: OnProgress) -> list[_Report]:
+        reports = []
         for order in orders:
             on_progress = bars if len(orders) == 1 else order.naming_itself(bars)
-            performances.append(
-                service.generate(clip, clip.name, order.settings, order.edit, on_progress, never_cancelled)
-            )
-            save_take(performances[-1], order.out)  # at once: the next may be interrupted
-        return performances
+            made = service.generate(clip, clip.name, order.settings, order.edit, on_progress, never_cancelled)
+            reports.append(order.save(made, clip))  # at once: the next may be interrupted
+        return reports
 
-    for order, made in zip(orders, in_process(device, work), strict=True):
-        order.report(made, clip)
+    for report in in_process(device, work):
+        report.tell()
 
 
 @dataclass(frozen=True)
@@ -159,14 +156,26 @@ class _Order:
             dataclasses.replace(progress, stage=f"{self.out.stem} {progress.stage}")
         )
 
-    def report(self, made: Performance, clip: Path) -> None:
-        warn(made.warnings)
+    def save(self, made: Performance, clip: Path) -> _Report:
+        """Writes the take and gives what is to be told of it: of a long one not everything is to be kept."""
+        save_take(made, self.out)
         length = f"{made.frame_count} frames ({made.duration:.1f} s)"
-        done(
-            self.out,
-            f"{length} by {made.actor}, seed {made.seed}.",
-            f'See it with `a2p render "{self.out}" --clip "{clip}" -o plate.mp4`, or import it in Blender.',
-        )
+        see = f'See it with `a2p render "{self.out}" --clip "{clip}" -o plate.mp4`, or import it in Blender.'
+        return _Report(self.out, made.warnings, f"{length} by {made.actor}, seed {made.seed}.", see)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What is told of a take once all are made."""
+
+    out: Path
+    warnings: tuple[str, ...]
+    what: str
+    next_step: str
+
+    def tell(self) -> None:
+        warn(self.warnings)
+        done(self.out, self.what, self.next_step)
 
 
 def _ask(client: Client, recording: bytes, clip_name: str, order: _Order) -> Job[Performance]:
