@@ -161,7 +161,7 @@ class _Order:
         save_take(made, self.out)
         length = f"{made.frame_count} frames ({made.duration:.1f} s)"
         see = f'See it with `a2p render "{self.out}" --clip "{clip}" -o plate.mp4`, or import it in Blender.'
-        return _Report(self.out, made.warnings, f"{length} by {made.actor}, seed {made.seed}.", see)
+        return _Report(self.out, made.warnings, f"{length} by the actor {made.actor}, seed {made.seed}.", see)
 
 
 @dataclass(frozen=True)

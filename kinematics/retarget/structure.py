@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinematics.arrays import FloatArray
+from kinematics.arrays import FloatArray, IntArray
 from kinematics.retarget.figure import unit
 from kinematics.retarget.rig import Rig
 from kinematics.retarget.slots import FINGERS
@@ -26,11 +26,12 @@ def find_by_structure(rig: Rig) -> tuple[Slots, str]:
         return {slot: tuple(kept[bone] for bone in bones) for slot, bones in found.items()}, reason
     best: Slots = {}
     reason = "Its bones do not mirror each other as a figure's two sides do."
+    tree = _Tree.of(rig)
     for axis in range(3):
-        symmetry = _Symmetry.of(rig, axis)
+        symmetry = _Symmetry.of(tree, axis)
         if not symmetry.pairs:
             continue
-        found, why = _humanoid(rig, symmetry)
+        found, why = _humanoid(tree, symmetry)
         reason = why or reason
         if len(found) > len(best):
             best = found
@@ -59,23 +60,61 @@ def _part(rig: Rig, kept: list[int]) -> Rig:
 
 
 @dataclass(frozen=True, eq=False)
+class _Tree:
+    """points: (J, 3) heads, the rig's size as unit. depth: (J,) bones in the longest chain below each. reach:
+    (J,) how far the longest way down from each leads.
+    """
+
+    rig: Rig
+    points: FloatArray
+    depth: IntArray
+    reach: FloatArray
+
+    @classmethod
+    def of(cls, rig: Rig) -> _Tree:
+        points = rig.heads @ rig.stretch.T
+        points = points / (float(np.ptp(points, axis=0).max()) or 1.0)
+        depth, reach = np.zeros(len(rig), np.int64), np.zeros(len(rig))
+        for bone in reversed(range(len(rig))):
+            parent = rig.parents[bone]
+            if parent >= 0:
+                step = float(np.linalg.norm(points[bone] - points[parent]))
+                depth[parent] = max(depth[parent], 1 + depth[bone])
+                reach[parent] = max(reach[parent], step + reach[bone])
+        return cls(rig, points, depth, reach)
+
+    def children(self, bone: int) -> tuple[int, ...]:
+        return self.rig.children[bone]
+
+    def reach_from_parent(self, bone: int) -> float:
+        """How long the longest chain is that begins with a bone, the way to it included."""
+        step = np.linalg.norm(self.points[bone] - self.points[self.rig.parents[bone]])
+        return float(step + self.reach[bone])
+
+    def lateral(self, axis: int, bone: int) -> float:
+        """The mean of a branch's coordinates across the figure."""
+        branch = [bone]
+        for member in branch:
+            branch += self.children(member)
+        return float(self.points[branch, axis].mean())
+
+
+@dataclass(frozen=True, eq=False)
 class _Symmetry:
-    """points: (J, 3) heads, the rig's size as unit. pairs: bone -> its counterpart on the other side, both
-    ways. central: bones between the sides.
+    """pairs: bone -> its counterpart on the other side, both ways. central: bones between the sides.
 
     Told branch by branch, so that a figure in any pose, or one that is not quite even, has two sides.
     """
 
+    tree: _Tree
     axis: int
-    points: FloatArray
     pairs: dict[int, int]
     central: frozenset[int]
 
     @classmethod
-    def of(cls, rig: Rig, axis: int) -> _Symmetry:
-        points = rig.heads @ rig.stretch.T
-        points = points / (float(np.ptp(points, axis=0).max()) or 1.0)
-        branches = _Branches(rig, points, axis)
+    def of(cls, tree: _Tree, axis: int) -> _Symmetry:
+        rig, points = tree.rig, tree.points
+        branches = _Branches(tree, axis)
         pairs: dict[int, int] = {}
         central = set(np.flatnonzero(rig.parents < 0).tolist())
         for bone in range(len(rig)):
@@ -95,33 +134,27 @@ class _Symmetry:
                 continue
             for one, counterpart in matches:
                 pairs[one], pairs[counterpart] = counterpart, one
-        return cls(axis, points, pairs, frozenset(central))
+        return cls(tree, axis, pairs, frozenset(central))
 
-    def limbs(self, rig: Rig, bone: int) -> list[int]:
+    def limbs(self, bone: int) -> list[int]:
         """Children of a bone with a counterpart among its children, the one on the axis's positive side."""
-        children = rig.children[bone]
-        middle = self.points[:, self.axis]
+        children = self.tree.children(bone)
         return [
             child
             for child in children
             if self.pairs.get(child) in children
-            and _lateral(rig, middle, child) > _lateral(rig, middle, self.pairs[child])
+            and self.tree.lateral(self.axis, child) > self.tree.lateral(self.axis, self.pairs[child])
         ]
 
 
 class _Branches:
     """How alike two branches of a rig are, mirrored."""
 
-    def __init__(self, rig: Rig, points: FloatArray, axis: int) -> None:
-        self.points = points
+    def __init__(self, tree: _Tree, axis: int) -> None:
+        self.points = tree.points
+        self.reach = tree.reach
         self.mirror = 1 - 2 * np.eye(3)[axis]
-        self.lateral = np.array([_lateral(rig, points[:, axis], bone) for bone in range(len(rig))])
-        self.reach = np.zeros(len(rig))
-        for bone in reversed(range(len(rig))):
-            parent = rig.parents[bone]
-            if parent >= 0:
-                step = float(np.linalg.norm(points[bone] - points[parent]))
-                self.reach[parent] = max(self.reach[parent], step + self.reach[bone])
+        self.lateral = np.array([tree.lateral(axis, bone) for bone in range(len(tree.rig))])
 
     def matches(
         self, parent: int, other_parent: int, ones: list[int], others: list[int]
@@ -149,26 +182,18 @@ class _Branches:
         return cost if cost < 0.25 * (np.linalg.norm(offset) + self.reach[one]) + _TOLERANCE / 4 else None
 
 
-def _lateral(rig: Rig, middle: FloatArray, bone: int) -> float:
-    """Mean of a branch's coordinates (J,) across the figure."""
-    branch = [bone]
-    for member in branch:
-        branch += rig.children[member]
-    return float(middle[branch].mean())
-
-
-def _humanoid(rig: Rig, symmetry: _Symmetry) -> tuple[Slots, str]:
-    points = symmetry.points
-    forks = [bone for bone in sorted(symmetry.central) if symmetry.limbs(rig, bone)]
+def _humanoid(tree: _Tree, symmetry: _Symmetry) -> tuple[Slots, str]:
+    rig, points = tree.rig, tree.points
+    forks = [bone for bone in sorted(symmetry.central) if symmetry.limbs(bone)]
     # Two pairs of limbs on one central line: legs at the lower fork, arms at a fork further out.
     candidates = []
     for hips in forks:
         for chest in forks:
             if chest == hips or not rig.is_carried_by(chest, hips):
                 continue
-            for leg in symmetry.limbs(rig, hips):
-                for arm in symmetry.limbs(rig, chest):
-                    leg_path, arm_path = _limb(rig, points, leg), _limb(rig, points, arm)
+            for leg in symmetry.limbs(hips):
+                for arm in symmetry.limbs(chest):
+                    leg_path, arm_path = _limb(tree, leg), _limb(tree, arm)
                     if len(leg_path) >= 3 and len(arm_path) >= 3:
                         size = _reach(points, leg_path) + _reach(points, arm_path)
                         candidates.append((size, hips, chest, leg_path, arm_path))
@@ -187,15 +212,15 @@ def _humanoid(rig: Rig, symmetry: _Symmetry) -> tuple[Slots, str]:
 
     centre = _central_chain(rig, symmetry, hips, chest)
     found: Slots = {"hips": (hips,), "spine": tuple(centre)}
-    above = _upward_chain(rig, symmetry, chest, up)
-    neck, head = _neck_and_head(symmetry, points, above, rig)
+    above = _upward_chain(symmetry, chest, up)
+    neck, head = _neck_and_head(symmetry, above)
     if head is not None:
         found["head"] = (head,)
     if neck:
         found["neck"] = tuple(neck)
-    leg_slots = _leg(rig, points, leg_path, up)
+    leg_slots = _leg(tree, leg_path, up)
     side = _side(points, leg_slots, up, symmetry.axis)
-    for slots in (leg_slots, _arm(rig, points, arm_path)):
+    for slots in (leg_slots, _arm(tree, arm_path)):
         for slot, bones in slots.items():
             other = tuple(symmetry.pairs.get(bone, -1) for bone in bones)
             found[f"{slot}.{side}"] = bones
@@ -217,26 +242,16 @@ def _steps(points: FloatArray, path: list[int]) -> list[float]:
     return steps
 
 
-def _limb(rig: Rig, points: FloatArray, bone: int) -> list[int]:
+def _limb(tree: _Tree, bone: int) -> list[int]:
     """The longest way down from a bone, to the hand or foot: where it forks into fingers, or ends."""
     path = [bone]
     while True:
-        below = rig.children[path[-1]]
-        children = [child for child in below if len(below) == 1 or _depth(rig, child) > 0]
-        reach = [_reach_below(rig, points, child) for child in children]
+        below = tree.children(path[-1])
+        children = [child for child in below if len(below) == 1 or tree.depth[child] > 0]
+        reach = [tree.reach_from_parent(child) for child in children]
         if not children or sum(length > 0.4 * max(reach) for length in reach) >= 2:
             return path
         path.append(children[int(np.argmax(reach))])
-
-
-def _depth(rig: Rig, bone: int) -> int:
-    """How many bones follow a bone in its longest chain."""
-    return max((1 + _depth(rig, child) for child in rig.children[bone]), default=0)
-
-
-def _reach_below(rig: Rig, points: FloatArray, bone: int) -> float:
-    length = float(np.linalg.norm(points[bone] - points[rig.parents[bone]]))
-    return length + max((_reach_below(rig, points, child) for child in rig.children[bone]), default=0.0)
 
 
 def _central_chain(rig: Rig, symmetry: _Symmetry, hips: int, chest: int) -> list[int]:
@@ -248,37 +263,37 @@ def _central_chain(rig: Rig, symmetry: _Symmetry, hips: int, chest: int) -> list
     return [bone for bone in reversed(chain) if bone in symmetry.central]
 
 
-def _upward_chain(rig: Rig, symmetry: _Symmetry, chest: int, up: FloatArray) -> list[int]:
+def _upward_chain(symmetry: _Symmetry, chest: int, up: FloatArray) -> list[int]:
     """Central bones above the chest, upward as long as it goes."""
+    tree = symmetry.tree
     chain: list[int] = []
     bone = chest
     while True:
-        children = [child for child in rig.children[bone] if child in symmetry.central]
-        children = [child for child in children if (symmetry.points[child] - symmetry.points[bone]) @ up > 0]
+        children = [child for child in tree.children(bone) if child in symmetry.central]
+        children = [child for child in children if (tree.points[child] - tree.points[bone]) @ up > 0]
         if not children:
             return chain
-        bone = max(children, key=lambda child: (_depth(rig, child), symmetry.points[child] @ up))
+        bone = max(children, key=lambda child: (tree.depth[child], tree.points[child] @ up))
         chain.append(bone)
 
 
-def _neck_and_head(
-    symmetry: _Symmetry, points: FloatArray, chain: list[int], rig: Rig
-) -> tuple[list[int], int | None]:
+def _neck_and_head(symmetry: _Symmetry, chain: list[int]) -> tuple[list[int], int | None]:
     if not chain:
         return [], None
-    eyed = [position for position, bone in enumerate(chain) if symmetry.limbs(rig, bone)]
+    eyed = [position for position, bone in enumerate(chain) if symmetry.limbs(bone)]
     if eyed:
         head = eyed[0]
     else:
         # A last bone that ends the head is farther from it than the head from the neck.
-        steps = np.linalg.norm(np.diff(points[chain], axis=0), axis=1)
+        steps = np.linalg.norm(np.diff(symmetry.tree.points[chain], axis=0), axis=1)
         ends = len(chain) >= 3 and steps[-1] > 1.3 * steps[-2]
         head = len(chain) - (2 if ends else 1)
     return chain[:head], chain[head]
 
 
-def _leg(rig: Rig, points: FloatArray, path: list[int], up: FloatArray) -> Slots:
+def _leg(tree: _Tree, path: list[int], up: FloatArray) -> Slots:
     """Thigh, shin, foot and toe on the way from the pelvis to the toes."""
+    points = tree.points
     height = points[path] @ up
     steps = np.diff(points[path], axis=0)
     downward = np.flatnonzero(steps @ up < -0.7 * np.linalg.norm(steps, axis=1))
@@ -292,7 +307,7 @@ def _leg(rig: Rig, points: FloatArray, path: list[int], up: FloatArray) -> Slots
         foot += 1
     shin = _joint_between(points, path, thigh, foot)
     slots: Slots = {"thigh": (path[thigh],), "shin": (path[shin],), "foot": (path[foot],)}
-    below = path[foot + 1 : foot + 2] or rig.children[path[foot]]
+    below = path[foot + 1 : foot + 2] or tree.children(path[foot])
     if below:
         slots["toe"] = (
             max(below, key=lambda bone: float(np.linalg.norm(points[bone] - points[path[foot]]))),
@@ -300,9 +315,9 @@ def _leg(rig: Rig, points: FloatArray, path: list[int], up: FloatArray) -> Slots
     return slots
 
 
-def _arm(rig: Rig, points: FloatArray, path: list[int]) -> Slots:
+def _arm(tree: _Tree, path: list[int]) -> Slots:
     """Clavicle, upper arm, forearm, hand and fingers; the hand is where the way ends or forks."""
-    hand = len(path) - 1
+    points, hand = tree.points, len(path) - 1
     steps = _steps(points, path)
     upper = 0
     # A clavicle is shorter than the arm that it carries; a shoulder blade's bone after it is shorter still.
@@ -314,7 +329,7 @@ def _arm(rig: Rig, points: FloatArray, path: list[int]) -> Slots:
     slots: Slots = {"upper_arm": (path[upper],), "forearm": (path[fore],), "hand": (path[hand],)}
     if upper:
         slots["clavicle"] = tuple(path[:upper])
-    return {**slots, **_fingers(rig, points, path[hand])}
+    return {**slots, **_fingers(tree, path[hand])}
 
 
 def _joint_between(points: FloatArray, path: list[int], start: int, end: int) -> int:
@@ -324,13 +339,14 @@ def _joint_between(points: FloatArray, path: list[int], start: int, end: int) ->
     return min(range(start + 1, end), key=lambda position: abs(along[position] - middle), default=start + 1)
 
 
-def _fingers(rig: Rig, points: FloatArray, hand: int) -> Slots:
+def _fingers(tree: _Tree, hand: int) -> Slots:
     """The chains of a hand: they start side by side, the thumb nearer to the wrist."""
-    starts = [child for child in rig.children[hand] if _depth(rig, child) >= 1]
+    points = tree.points
+    starts = [child for child in tree.children(hand) if tree.depth[child] >= 1]
     # A bone of the palm may carry a finger and the thumb.
-    forks = {start: [child for child in rig.children[start] if _depth(rig, child) >= 1] for start in starts}
+    forks = {start: [child for child in tree.children(start) if tree.depth[child] >= 1] for start in starts}
     starts = [bone for start in starts for bone in (forks[start] if len(forks[start]) > 1 else [start])]
-    chains = [_without_palm(points, hand, _chain(rig, points, start)) for start in starts]
+    chains = [_without_palm(points, hand, _chain(tree, start)) for start in starts]
     if not 2 <= len(chains) <= 5:
         return {}
     bases = np.array([points[chain[0]] for chain in chains])
@@ -351,10 +367,10 @@ def _without_palm(points: FloatArray, hand: int, chain: list[int]) -> list[int]:
     return chain[1:] if np.linalg.norm(points[chain[0]] - points[hand]) < first else chain
 
 
-def _chain(rig: Rig, points: FloatArray, bone: int) -> list[int]:
+def _chain(tree: _Tree, bone: int) -> list[int]:
     chain = [bone]
-    while rig.children[chain[-1]]:
-        chain.append(max(rig.children[chain[-1]], key=lambda child: _reach_below(rig, points, child)))
+    while tree.children(chain[-1]):
+        chain.append(max(tree.children(chain[-1]), key=tree.reach_from_parent))
     return chain
 
 

@@ -117,6 +117,26 @@ def test_shape_tells_where_names_do_not(build):
     } | ({} if build.counts.get("toe") == 0 else {"toe.L": truth.bones["toe.L"]})
 
 
+def test_braids_may_have_any_number_of_bones():
+    rig, truth = figure(Build())
+    head, length = rig.index(truth.bones["head"][0]), 1100
+    braids = np.tile(np.eye(4), (2 * length, 1, 1))
+    braids[:, :3, 3] = rig.heads[head]
+    for first, sign in ((0, 1), (length, -1)):
+        braids[first : first + length, 0, 3] += 0.05 * sign
+        braids[first : first + length, 2, 3] -= np.linspace(0, 0.4, length)
+    parents = len(rig) - 1 + np.arange(2 * length)
+    parents[[0, length]] = head
+    braided = Rig(
+        tuple(f"Knochen{number}" for number in range(len(rig) + 2 * length)),
+        np.concatenate([rig.parents, parents]),
+        np.concatenate([rig.rest, braids]),
+    )
+    found = detect(braided)
+    assert found.family == "structure"
+    assert found.bone_map["hand.L"] == (f"Knochen{rig.index(truth.bones['hand.L'][0])}",)
+
+
 def quadruped(bone_names):
     """Hips, spine and head level, four legs down."""
     points = {"hips": (0, 0.5, 1), "spine": (0, 0.1, 1), "chest": (0, -0.4, 1), "neck": (0, -0.6, 1.1)}
