@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from kinematics.arrays import FloatArray, IntArray, constant
+from kinematics.hierarchy import Hierarchy
 
 CHANNELS = ("tx", "ty", "tz", "rx", "ry", "rz", "sc")
 """Names of a joint's channels, in order."""
 
 
 @dataclass(frozen=True, eq=False)
-class Skeleton:
+class Skeleton(Hierarchy):
     """J joints, parents before children.
 
     names: one unique name a joint.
@@ -54,29 +55,6 @@ class Skeleton:
             raise ValueError("an offset or pre-rotation is not a finite number")
         if not np.allclose(np.linalg.norm(self.pre_rotations, axis=1), 1, atol=1e-3):
             raise ValueError("a pre-rotation is not a unit quaternion")
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def index(self, name: str) -> int:
-        """The number of the joint called `name`; KeyError where there is none."""
-        return self._indices[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._indices
-
-    @cached_property
-    def _indices(self) -> dict[str, int]:
-        return {name: joint for joint, name in enumerate(self.names)}
-
-    @cached_property
-    def children(self) -> tuple[tuple[int, ...], ...]:
-        """The children of each joint, in order."""
-        lists: list[list[int]] = [[] for _ in self.names]
-        for joint, parent in enumerate(self.parents):
-            if parent >= 0:
-                lists[parent].append(joint)
-        return tuple(map(tuple, lists))
 
     @cached_property
     def levels(self) -> tuple[IntArray, ...]:

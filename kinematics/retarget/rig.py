@@ -10,6 +10,7 @@ import numpy as np
 
 from kinematics.arrays import BoolArray, FloatArray, IntArray, constant
 from kinematics.errors import A2PError
+from kinematics.hierarchy import Hierarchy
 from kinematics.rotations import matrix_from_quaternion, quaternion_from_matrix, quaternion_multiply, rotate
 
 
@@ -18,7 +19,7 @@ class RigError(A2PError):
 
 
 @dataclass(frozen=True, eq=False)
-class Rig:
+class Rig(Hierarchy):
     """J bones in rest, parents before children. Unit and axes are the rig's own: any way may be up.
 
     names: one unique name a bone. parents: (J,) int, -1 for a root.
@@ -70,16 +71,6 @@ class Rig:
             raise RigError(f"The rig's {name} do not fit its {len(self.names)} bones.")
         object.__setattr__(self, name, array)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def index(self, name: str) -> int:
-        """The number of the bone called `name`; KeyError where there is none."""
-        return self._indices[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._indices
-
     @property
     def heads(self) -> FloatArray:
         """(J, 3) rig space."""
@@ -105,15 +96,6 @@ class Rig:
         stretch: FloatArray = axes.T @ np.diag(scales / np.cbrt(np.prod(scales))) @ axes
         return stretch
 
-    @cached_property
-    def children(self) -> tuple[tuple[int, ...], ...]:
-        """The children of each bone, in order."""
-        lists: list[list[int]] = [[] for _ in self.names]
-        for bone, parent in enumerate(self.parents):
-            if parent >= 0:
-                lists[parent].append(bone)
-        return tuple(map(tuple, lists))
-
     def carriers(self, bone: int) -> Iterator[int]:
         """The bones that carry a bone, nearest first: what it follows, or else its parent, and so on."""
         seen = {bone}
@@ -127,10 +109,6 @@ class Rig:
     def is_carried_by(self, bone: int, carrier: int) -> bool:
         """Whether `bone` moves with `carrier`."""
         return carrier in self.carriers(bone)
-
-    @cached_property
-    def _indices(self) -> dict[str, int]:
-        return {name: bone for bone, name in enumerate(self.names)}
 
 
 def pose_matrices(rig: Rig, rotation: FloatArray, location: FloatArray) -> FloatArray:
