@@ -117,7 +117,7 @@ def greeting() -> Waiting[Known]:
 def connecting() -> jobs.Steps:
     """Look for a running backend: a job."""
     yield from greeting()
-    return None
+    return jobs.Done(None, "")
 
 
 def starting() -> jobs.Steps:
@@ -126,7 +126,7 @@ def starting() -> jobs.Steps:
         yield from greeting()
     except A2PError:
         yield from _launching()  # none is there, or none that answers
-    return None
+    return jobs.Done(None, "")
 
 
 def reaching() -> Waiting[Known]:
@@ -207,7 +207,7 @@ def ending() -> Waiting[None]:
 def stopping() -> jobs.Steps:
     """Stop the backend: a job."""
     yield from ending()
-    return None
+    return jobs.Done(None, "")
 
 
 def shut_down() -> None:

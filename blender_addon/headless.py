@@ -39,8 +39,8 @@ EXIT_USER_ERROR = 2
 @dataclass(frozen=True)
 class Job:
     """source: a take (.npz), or a capture of any format that Blender imports. body: with a take, the file of
-    its actor's body (`Body.to_arrays`). rig: the character's file; armature: which one, if it has several.
-    options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
+    its actor's body (`Body.to_arrays`). rig: the character's file; armature, source_armature: which of a file
+    that has several, and of a source. options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
     write; export_options: of `ExportOptions`. simplify: of `ErrorBound`, to keep no more keys than it needs.
     report: measure the copy. pictures: a folder for pictures of moments of the source and the rig. face: the
     file of a `FaceMotion`'s arrays, for the rig's shape keys, or its jaw and eyes.
@@ -50,6 +50,7 @@ class Job:
     rig: str
     body: str | None = None
     armature: str = ""
+    source_armature: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     map_file: str | None = None
     save: str | None = None
@@ -77,7 +78,7 @@ def run(job: Job) -> dict[str, Any]:
     """Do a job in a new file; returns what there is to say about it. Raises A2PError."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.preferences.filepaths.save_version = 0
-    source = _source(Path(job.source), job.body)
+    source = _source(Path(job.source), job.body, job.source_armature)
     for scene in list(bpy.data.scenes)[1:]:
         bpy.data.batch_remove([*scene.objects, scene])
     scene = _empty_scene(source.fps)
@@ -85,7 +86,7 @@ def run(job: Job) -> dict[str, Any]:
     _play_at(made, source.fps)  # FBX and BVH bring a rate of their own
     bpy.context.window_manager.windows[0].scene = made
     bpy.data.scenes.remove(scene)
-    target = rigs.find_armature(made, job.armature, "rig")
+    target = rigs.find_armature(made, job.armature, "rig (--armature)")
     done = retargeting.retarget_onto(
         target,
         source,
@@ -153,7 +154,7 @@ def _play_at(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = scene.render.fps / fps
 
 
-def _source(path: Path, body: str | None) -> SourceMotion:
+def _source(path: Path, body: str | None, name: str) -> SourceMotion:
     if path.suffix.lower() == ".npz":
         performance = load_take_for_blender(path)
         if body is None:
@@ -167,7 +168,7 @@ def _source(path: Path, body: str | None) -> SourceMotion:
             raise A2PError(f"{path} is not a person's motion: {found.objections}")
         return source_from_bvh(motion, found.bone_map)
     scene = import_rig.import_rig(path)
-    armature = rigs.find_armature(scene, "", "source")
+    armature = rigs.find_armature(scene, name, "source (--source-armature)")
     return retargeting.motion_of(armature, units.frame_rate(scene))
 
 

@@ -29,7 +29,9 @@ from . import compat
 
 @dataclass(frozen=True)
 class Done:
-    """How a job ended. undo_step: its name, None if the scene is as it was. message: one sentence."""
+    """How a job ended. undo_step: its name, None if the scene is as it was. message: one sentence, or empty
+    where the sidebar shows it anyway.
+    """
 
     undo_step: str | None
     message: str

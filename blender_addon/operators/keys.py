@@ -61,7 +61,9 @@ class A2P_OT_simplify(_OnArmature, bpy.types.Operator):
         with reported(self):
             bound = ErrorBound(np.deg2rad(self.rotation_error), self.hand_error / 1000.0, self.value_error)
             rig = find_animated(context.scene, context.object, self.armature)
-            self.report({"INFO"}, keys.simplify(rig, bound, units.metres_per_unit(context.scene)).summary)
+            done = keys.simplify(rig, bound, units.metres_per_unit(context.scene))
+            done.action.a2p.cleaned = done.figures
+            self.report({"INFO"}, done.summary)
             return {"FINISHED"}
         return {"CANCELLED"}
 
@@ -95,7 +97,8 @@ class A2P_OT_smooth(_OnArmature, bpy.types.Operator):
                 raise A2PError("The first frame to smooth comes after the last: choose a range of frames.")
             bones = compat.selected_bones(rig) if self.selected_only else None
             action = keys.smooth_motion(rig, self.cutoff, units.frame_rate(context.scene), frames, bones)
-            self.report({"INFO"}, f"Smoothed to {self.cutoff:g} Hz: {action.name}")
+            action.a2p.cleaned = f"Smoothed to {self.cutoff:g} Hz"
+            self.report({"INFO"}, f"{action.a2p.cleaned}: {action.name}")
             return {"FINISHED"}
         return {"CANCELLED"}
 

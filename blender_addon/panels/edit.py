@@ -80,6 +80,9 @@ class A2P_PT_clean(_Part, bpy.types.Panel):
         column = self.layout.column(align=True)
         column.operator("a2p.simplify").armature = rig.name
         column.operator("a2p.smooth").armature = rig.name
+        cleaned = compat.playing(rig)[0].a2p.cleaned
+        if cleaned:
+            sentence(context, self.layout, cleaned, "CHECKMARK")
 
 
 class A2P_PT_tweak(_Part, bpy.types.Panel):

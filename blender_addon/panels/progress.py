@@ -15,7 +15,7 @@ def draw_jobs(context: bpy.types.Context, layout: bpy.types.UILayout, section: s
     """
     running, outcome = jobs.running(), jobs.outcome()
     if running is None:
-        if outcome is not None and outcome.section == section:
+        if outcome is not None and outcome.message and outcome.section == section:
             sentence(context, layout, outcome.message, "ERROR" if outcome.failed else "CHECKMARK")
         return
     queue = (running, *jobs.waiting())

@@ -11,12 +11,13 @@ from .edit import A2PLock
 
 
 class A2PTake(bpy.types.PropertyGroup):
-    """`action.a2p`, of Actions that are takes."""
+    """`action.a2p`, of Actions that are takes or were made from them."""
 
     star: bpy.props.BoolProperty(name="Star", description="A take to keep; Export can write all of them")
     locks: bpy.props.CollectionProperty(
         name="Locks", description="Frames that stay in whatever is made from the take", type=A2PLock
     )
+    cleaned: bpy.props.StringProperty(name="Cleaned", description="What Clean Up did when it made this")
 
 
 def _played(self: A2PTakesSettings) -> int:

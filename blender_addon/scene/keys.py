@@ -41,18 +41,26 @@ class Simplified:
     error: PosedError
 
     @property
-    def summary(self) -> str:
+    def figures(self) -> str:
         """One sentence for the user."""
+        return _figures_of(self.before, self.after, self.error)
+
+    @property
+    def summary(self) -> str:
+        """The same, with the Action's name."""
         return summary_of(self.before, self.after, self.error, self.action.name)
 
 
 def summary_of(before: int, after: int, error: PosedError, name: str) -> str:
     """One sentence about `name`, of which there were so many keys; error: with the hands' in metres."""
+    return f"{_figures_of(before, after, error)}: {name}"
+
+
+def _figures_of(before: int, after: int, error: PosedError) -> str:
     values = f", and {error.value:.4f} of shapes and properties" if error.value else ""
     return (
         f"{before} keys became {after} ({after / max(before, 1):.0%}), within "
-        f"{np.rad2deg(error.rotation):.2f}° of each bone and {1000 * error.hand:.1f} mm of the hands"
-        f"{values}: {name}"
+        f"{np.rad2deg(error.rotation):.2f}° of each bone and {1000 * error.hand:.1f} mm of the hands{values}"
     )
 
 

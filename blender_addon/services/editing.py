@@ -78,7 +78,7 @@ def showing_guide(rig_name: str) -> jobs.Steps:
     rig = _rig(rig_name)  # undo may have replaced it meanwhile
     take = takes.take_of(rig)
     guide.show(bpy.context.scene, rig, body, take)
-    return "A2P Show Guide"
+    return jobs.Done("A2P Show Guide", "")
 
 
 def regenerating_guide(rig_name: str) -> jobs.Steps:

@@ -134,6 +134,7 @@ def test_euler_rigs_have_no_wraps(rig):
 def test_what_is_simple_stays_as_it_is(rig):
     bpy.ops.a2p.simplify()
     once = rig.animation_data.action
+    assert " keys became " in once.a2p.cleaned
     done = keys.simplify(rig)
     assert done.after <= done.before
     assert apart(rig, posed(rig), posed(rig)) == (0.0, 0.0)
@@ -163,6 +164,7 @@ def test_smoothing_takes_shake_out_of_the_chosen_bones(rig):
     for bone in rig.pose.bones:
         (bone if hasattr(bone, "select") else bone.bone).select = bone.name == "b_head"
     assert bpy.ops.a2p.smooth(cutoff=4.0, selected_only=True) == {"FINISHED"}
+    assert rig.animation_data.action.a2p.cleaned == "Smoothed to 4 Hz"
     smooth = keyed(rig.animation_data.action, rig)
     assert np.abs(np.diff(smooth[path][:, 1], 2)).max() < 0.3 * np.abs(np.diff(dense[path][:, 1], 2)).max()
     others = [path for path in dense if "b_head" not in path[0]]
