@@ -40,10 +40,11 @@ EXIT_USER_ERROR = 2
 class Job:
     """source: a take (.npz), or a capture of any format that Blender imports. body: with a take, the file of
     its actor's body (`Body.to_arrays`). rig: the character's file; armature, source_armature: which of a file
-    that has several, and of a source. options: of `RetargetOptions`. map_file: the user's own map. save: a .blend to write. exports: files to
-    write; export_options: of `ExportOptions`. simplify: of `ErrorBound`, to keep no more keys than it needs.
-    report: measure the copy. pictures: a folder for pictures of moments of the source and the rig. face: the
-    file of a `FaceMotion`'s arrays, for the rig's shape keys, or its jaw and eyes.
+    that has several, and of a source. options: of `RetargetOptions`. map_file: the user's own map. save: a
+    .blend to write. exports: files to write; export_options: of `ExportOptions`. simplify: of `ErrorBound`,
+    to keep no more keys than it needs. report: measure the copy. pictures: a folder for pictures of moments
+    of the source and the rig. face: the file of a `FaceMotion`'s arrays, for the rig's shape keys, or its jaw
+    and eyes.
     """
 
     source: str

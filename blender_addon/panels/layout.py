@@ -18,8 +18,8 @@ class Sidebar:
 
 _EDGES = 58
 """What tabs and margins take of the sidebar's width."""
-_ICON = 20
-_LETTER = 6.1
+ICON = 20
+LETTER = 6.1
 """Pixels that an icon and, on average, a letter take at an interface scale of 1."""
 
 
@@ -40,7 +40,7 @@ def sentence(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, 
     """A text in as many lines as the sidebar's width asks for, the first with an icon."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for index, line in enumerate(textwrap.wrap(text, max(int((room(context) - _ICON) / _LETTER), 16))):
+    for index, line in enumerate(textwrap.wrap(text, max(int((room(context) - ICON) / LETTER), 16))):
         column.label(text=line, icon="BLANK1" if index else icon)
 
 

@@ -9,7 +9,7 @@ import bpy
 from a2p_backend.wire.performance import FPS
 
 from ..scene import takes
-from .layout import Sidebar, hint, room
+from .layout import ICON, LETTER, Sidebar, hint, room
 from .progress import draw_jobs
 
 _ROOMY = 240
@@ -33,9 +33,14 @@ class A2P_UL_takes(bpy.types.UIList):
     ) -> None:
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
-        row.prop(item, "name", text="", emboss=False)
         if room(context) < _ROOMY:
+            if LETTER * len(item.name) > room(context) - 3 * ICON:  # with the star, and a bar to scroll with
+                cell = row.row()
+                cell.alignment = "LEFT"
+                cell.label(text=takes.distinction(item))
+            row.prop(item, "name", text="", emboss=False)
             return
+        row.prop(item, "name", text="", emboss=False)
         seed, length = str(takes.header(item).get("seed", "")), f"{takes.frame_count(item) / FPS:.1f} s"
         for text, width in ((seed, 2.4), (length, 2.1)):
             cell = row.row()

@@ -22,16 +22,22 @@ from .layer_marks import take_below
 
 _KEY = "a2p_take"
 _RIG_KEY = "a2p_rig"
+_SEED = " seed "
 _LONGEST_NAME = 63
 """Bytes of a data-block's name before Blender 5.0."""
 
 
 def take_name(performance: Performance, remark: str = "") -> str:
     """What the Action is called: the clip, the seed, and what tells it from other takes of that seed."""
-    ending = " ".join(filter(None, (f" seed {performance.seed}", remark)))
+    ending = " ".join(filter(None, (f"{_SEED}{performance.seed}", remark)))
     stem = performance.clip_name.rpartition(".")[0] or performance.clip_name
     room = _LONGEST_NAME - len(ending) - len(".001")
     return stem.encode()[:room].decode(errors="ignore") + ending
+
+
+def distinction(action: bpy.types.Action) -> str:
+    """What tells the take from others of its clip, as its name has it; empty where the user renamed it."""
+    return action.name.rpartition(_SEED)[2] if _SEED in action.name else ""
 
 
 def packed(performance: Performance, clip: Path) -> dict[str, str | bytes]:

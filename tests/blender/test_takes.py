@@ -57,7 +57,9 @@ def test_a_click_in_the_list_plays_the_take_at_once(rig: bpy.types.Object) -> No
 
 def test_takes_survive_saving_renaming_and_loading(rig: bpy.types.Object, tmp_path: Path) -> None:
     bpy.data.actions["a clip seed 1"].a2p.star = True
+    assert takes.distinction(bpy.data.actions["a clip seed 1"]) == "1"
     bpy.data.actions["a clip seed 1"].name = "the calm one"
+    assert takes.distinction(bpy.data.actions["the calm one"]) == ""
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
