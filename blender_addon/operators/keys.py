@@ -9,7 +9,7 @@ from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
 
 from .. import compat
-from ..scene import keys, units
+from ..scene import keys, takes, units
 from ..scene.action_curves import find_animated
 from .reporting import possible, reported
 
@@ -18,7 +18,8 @@ class _OnArmature:
     bl_options = {"REGISTER", "UNDO"}
 
     armature: bpy.props.StringProperty(
-        name="Rig", description="The armature whose Action to work on; empty: the active one"
+        name="Rig",
+        description="The armature whose Action to work on; empty: the active one, or else the newest take's",
     )
 
     @classmethod
@@ -26,6 +27,13 @@ class _OnArmature:
         rigs = [member for member in context.scene.objects if member.type == "ARMATURE"]
         moves = any(compat.playing(rig)[0] for rig in rigs)
         return possible(cls, moves, "No armature of this scene is animated")
+
+    def chosen(self, context: bpy.types.Context) -> bpy.types.Object:
+        """The armature to work on. Raises A2PError where there is none, or it plays nothing."""
+        active = context.object
+        if active is None or active.type != "ARMATURE":
+            active = takes.find_rig(context)
+        return find_animated(context.scene, active, self.armature)
 
 
 class A2P_OT_simplify(_OnArmature, bpy.types.Operator):
@@ -60,7 +68,7 @@ class A2P_OT_simplify(_OnArmature, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             bound = ErrorBound(np.deg2rad(self.rotation_error), self.hand_error / 1000.0, self.value_error)
-            rig = find_animated(context.scene, context.object, self.armature)
+            rig = self.chosen(context)
             done = keys.simplify(rig, bound, units.metres_per_unit(context.scene))
             done.action.a2p.cleaned = done.figures
             self.report({"INFO"}, done.summary)
@@ -91,7 +99,7 @@ class A2P_OT_smooth(_OnArmature, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            rig = find_animated(context.scene, context.object, self.armature)
+            rig = self.chosen(context)
             frames = range(self.frame_start, self.frame_end + 1) if self.use_range else None
             if frames is not None and not frames:
                 raise A2PError("The first frame to smooth comes after the last: choose a range of frames.")

@@ -183,6 +183,13 @@ def test_smoothing_a_range_leaves_the_rest(rig):
     assert changed.max() < 50
 
 
+def test_the_newest_takes_rig_serves_while_something_else_is_active(rig):
+    before = rig.animation_data.action
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+    assert bpy.ops.a2p.smooth() == {"FINISHED"}
+    assert rig.animation_data.action != before
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
