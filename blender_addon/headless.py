@@ -79,10 +79,11 @@ def run(job: Job) -> dict[str, Any]:
     """Do a job in a new file; returns what there is to say about it. Raises A2PError."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.preferences.filepaths.save_version = 0
+    scene, before = bpy.data.scenes[0], import_rig.all_data()
     source = _source(Path(job.source), job.body, job.source_armature)
-    for scene in list(bpy.data.scenes)[1:]:
-        bpy.data.batch_remove([*scene.objects, scene])
-    scene = _empty_scene(source.fps)
+    # Of a source's file nothing is kept: the rig may come from the same one.
+    bpy.data.batch_remove([*(import_rig.all_data() - before), *(set(bpy.data.scenes) - {scene})])
+    _play_at(scene, source.fps)  # the imported scene takes this over
     made = import_rig.import_rig(Path(job.rig))
     _play_at(made, source.fps)  # FBX and BVH bring a rate of their own
     bpy.context.window_manager.windows[0].scene = made
@@ -140,14 +141,6 @@ def _apply_face(job: Job, scene: bpy.types.Scene, target: bpy.types.Object, firs
         return face_shapes.apply_face(scene, face, face_shapes.meshes_for(scene, target), target).summary
     except face_shapes.NothingToMoveError:
         return ""
-
-
-def _empty_scene(fps: float) -> bpy.types.Scene:
-    """The only scene, at a frame rate that the imported scene takes over."""
-    scene = bpy.data.scenes[0]
-    bpy.context.window_manager.windows[0].scene = scene
-    _play_at(scene, fps)
-    return scene
 
 
 def _play_at(scene: bpy.types.Scene, fps: float) -> None:

@@ -20,6 +20,7 @@ from a2p_backend.cli.retarget import (
     MapOption,
     RigOption,
     RootMotionOption,
+    SourceArmatureOption,
     error_bound,
     retarget_job,
 )
@@ -54,6 +55,7 @@ def export(
     ] = None,
     hand_error: HandErrorOption = 1000 * ErrorBound.hand,
     armature: ArmatureOption = "",
+    source_armature: SourceArmatureOption = "",
     map_file: MapOption = None,
     root_motion: RootMotionOption = RetargetOptions.root_motion,
     hips_height: HipsOption = RetargetOptions.hips_height,
@@ -85,7 +87,7 @@ def export(
         fingers=fingers,
     )
     files = [(folder / f"{source.stem} {rig.stem}{FORMATS[name]}").resolve() for name in formats]
-    job = retarget_job(source, rig, armature, map_file, options, bound) | {
+    job = retarget_job(source, rig, armature, source_armature, map_file, options, bound) | {
         "exports": [str(file) for file in files],
         "face": face,
         "export_options": {

@@ -28,6 +28,7 @@ RigOption = Annotated[
     Path, typer.Option("--rig", help="The character: .fbx, .glb, .vrm, .blend, .dae, .bvh, .usd.")
 ]
 ArmatureOption = Annotated[str, typer.Option(help="Which armature of the file, if it has several.")]
+SourceArmatureOption = Annotated[str, typer.Option(help="The same of a source that has several.")]
 MapOption = Annotated[Path | None, typer.Option("--map", help="A map of yours (.json): which bone is which.")]
 RootMotionOption = Annotated[str, typer.Option(help="What travels over the floor: hips, root or none.")]
 HipsOption = Annotated[float, typer.Option(min=0.5, max=1.5, help="How high the hips are carried; 1: as is.")]
@@ -65,6 +66,7 @@ def retarget_job(
     source: Path,
     rig: Path,
     armature: str,
+    source_armature: str,
     map_file: Path | None,
     options: RetargetOptions,
     bound: ErrorBound | None,
@@ -79,6 +81,7 @@ def retarget_job(
         "source": str(source.resolve()),
         "rig": str(rig.resolve()),
         "armature": armature,
+        "source_armature": source_armature,
         "map_file": str(map_file.resolve()) if map_file else None,
         "options": vars(options),
         "simplify": vars(bound) if bound else None,
@@ -90,6 +93,7 @@ def retarget(
     rig: RigOption,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The .blend to write.")] = None,
     armature: ArmatureOption = "",
+    source_armature: SourceArmatureOption = "",
     map_file: MapOption = None,
     root_motion: RootMotionOption = RetargetOptions.root_motion,
     hips_height: HipsOption = RetargetOptions.hips_height,
@@ -123,7 +127,7 @@ def retarget(
         fingers=fingers,
     )
     bound = error_bound(simplify, hand_error)
-    job = retarget_job(source, rig, armature, map_file, options, bound) | {
+    job = retarget_job(source, rig, armature, source_armature, map_file, options, bound) | {
         "save": str(out.resolve()) if out else None,
         "report": report,
         "face": face,

@@ -36,7 +36,7 @@ def import_rig(path: Path) -> bpy.types.Scene:
         raise ImportRigError(f"There is no file {path}.")
     scene, current = bpy.data.scenes.new(path.stem), bpy.context.scene.render
     scene.render.fps, scene.render.fps_base = current.fps, current.fps_base
-    before = _all_data()
+    before = all_data()
     try:
         with _shown(scene):
             reader(path)
@@ -44,7 +44,7 @@ def import_rig(path: Path) -> bpy.types.Scene:
             raise ImportRigError(f"There is no armature in {path}: choose a file with a skeleton.")
     except BaseException as error:
         bpy.data.scenes.remove(scene)
-        bpy.data.batch_remove([block for block in _all_data() if block not in before])
+        bpy.data.batch_remove([block for block in all_data() if block not in before])
         if isinstance(error, A2PError) or not isinstance(error, Exception):
             raise
         raise ImportRigError(f"{path} cannot be read: {what_happened(error)}; export it anew.") from error
@@ -63,7 +63,8 @@ def _shown(scene: bpy.types.Scene) -> Iterator[None]:
         window.scene = before
 
 
-def _all_data() -> set[bpy.types.ID]:
+def all_data() -> set[bpy.types.ID]:
+    """Whatever of the file an importer may add to, scenes apart."""
     kinds = (
         name for name, kind in bpy.types.BlendData.bl_rna.properties.items() if kind.type == "COLLECTION"
     )
