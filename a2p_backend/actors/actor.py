@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -159,7 +160,7 @@ def _load_network(folder: Path, name: NetworkName, entry: NetworkEntry) -> nn.Mo
         ) from error
     try:
         weights = load_file(path)
-    except Exception as error:  # safetensors raises its own type, which its stubs do not export
+    except (OSError, SafetensorError) as error:
         raise ActorError(f"{path} cannot be read as weights: {error}; add the actor anew.") from error
     try:
         network.load_state_dict({key: _single(value) for key, value in weights.items()})
