@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 
 import bpy
-from bpy_extras.io_utils import ExportHelper
 
 from kinematics.curves.error_bound import ErrorBound
 
+from .. import compat
 from ..properties.export import FORMATS, PROGRAMS
 from ..scene import export, takes
 from ..scene import rig as rigs
 from .reporting import chosen_path, possible, reported
+from .saving import SavedAs, with_ending
 
+_ENDINGS = (*export.FORMATS.values(), ".usd", ".usda")
 _SCENE_RATE = 0.0
 """A frame rate that stands for the scene's."""
 
 
-class A2P_OT_export(ExportHelper, bpy.types.Operator):
+class A2P_OT_export(SavedAs, bpy.types.Operator):
     """Export the rig with the take that it plays, and nothing else of the scene"""
 
     bl_idname = "a2p.export"
@@ -66,12 +68,17 @@ class A2P_OT_export(ExportHelper, bpy.types.Operator):
         there = any(member.type == "ARMATURE" for member in context.scene.objects)
         return possible(cls, there, "There is no armature to export in this scene")
 
+    def subject(self, context: bpy.types.Context) -> str:
+        rig = context.scene.objects.get(self.rig) if self.rig else takes.find_rig(context)
+        action = compat.playing(rig)[0] if rig is not None else None
+        return action.name if action is not None else ""
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             rig = None if self.rig else takes.find_rig(context)
             rig = rig or rigs.find_armature(context.scene, self.rig, "rig")
             target = chosen_path(self.filepath, "a file to export to")
-            target = target.with_suffix(export.FORMATS[self.format.lower()])
+            target = with_ending(target, export.FORMATS[self.format.lower()], _ENDINGS)
             options = export.ExportOptions(
                 preset=self.preset,
                 fps=round(self.fps, 4) or None,

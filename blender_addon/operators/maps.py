@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy_extras.io_utils import ExportHelper, ImportHelper
+from bpy_extras.io_utils import ImportHelper
 
 from kinematics.retarget.corrections import PLAIN
 from kinematics.retarget.detection import detect
@@ -12,6 +12,7 @@ from kinematics.retarget.maps import save_map
 from ..scene import retargeting, takes
 from ..scene import rig as rigs
 from .reporting import chosen_path, possible, reported
+from .saving import SavedAs, with_ending
 
 
 def _target(context: bpy.types.Context) -> bpy.types.Object:
@@ -62,7 +63,7 @@ class A2P_OT_load_map(ImportHelper, bpy.types.Operator):
         return {"CANCELLED"}
 
 
-class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
+class A2P_OT_save_edited_map(SavedAs, bpy.types.Operator):
     """Save the map as it is shown to a file (.json), which Retarget then uses and others can load"""
 
     bl_idname = "a2p.save_edited_map"
@@ -76,13 +77,16 @@ class A2P_OT_save_edited_map(ExportHelper, bpy.types.Operator):
         settings = context.scene.a2p.rig
         return possible(cls, settings.shows(settings.target), "There is no map yet: detect or load one")
 
+    def subject(self, context: bpy.types.Context) -> str:
+        return context.scene.a2p.rig.mapped
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             settings = context.scene.a2p.rig
             rig = rigs.find_armature(context.scene, settings.mapped, "rig")
             bone_map = settings.to_bone_map()
             bone_map.indices(rigs.describe(rig))  # raises MapError for what the rig lacks
-            path = chosen_path(self.filepath, "a file for the map").with_suffix(self.filename_ext)
+            path = with_ending(chosen_path(self.filepath, "a file for the map"), self.filename_ext)
             save_map(path, bone_map)
             settings.map_file = str(path)
             self.report({"INFO"}, f"Saved {path}")

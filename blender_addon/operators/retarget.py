@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy_extras.io_utils import ExportHelper
 
 from kinematics.errors import A2PError
 from kinematics.retarget.maps import BoneMap, save_map
@@ -14,6 +13,7 @@ from ..properties.rig import RetargetProperties, options_of, suggest_armatures
 from ..scene import retargeting, takes, units
 from ..scene import rig as rigs
 from .reporting import chosen_path, reported
+from .saving import SavedAs, with_ending
 
 
 class A2P_OT_retarget(RetargetProperties, bpy.types.Operator):
@@ -78,7 +78,7 @@ class A2P_OT_restore_rig(bpy.types.Operator):
         return {"CANCELLED"}
 
 
-class A2P_OT_save_map(ExportHelper, bpy.types.Operator):
+class A2P_OT_save_map(SavedAs, bpy.types.Operator):
     """Save what is found of a rig to a map file (.json), to edit; without a name, where Detect looks first"""
 
     bl_idname = "a2p.save_map"
@@ -89,11 +89,14 @@ class A2P_OT_save_map(ExportHelper, bpy.types.Operator):
         name="Rig", description="The armature; empty: the scene's only one", search=suggest_armatures
     )
 
+    def subject(self, context: bpy.types.Context) -> str:
+        return self.target
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
             target = rigs.find_armature(context.scene, self.target, "rig")
             if self.filepath:
-                path = chosen_path(self.filepath, "a file for the map").with_suffix(".json")
+                path = with_ending(chosen_path(self.filepath, "a file for the map"), ".json")
             else:
                 path = retargeting.maps_folder() / f"{bpy.path.clean_name(target.name)}.json"
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy_extras.io_utils import ExportHelper, ImportHelper
+from bpy_extras.io_utils import ImportHelper
 
 from a2p_backend.wire.performance import save_take
 from kinematics.errors import A2PError
@@ -15,6 +15,7 @@ from ..scene.performance import Placement
 from ..services.generation import placing
 from ..take_file import load_take_for_blender
 from .reporting import NO_TAKE, chosen_path, possible, reported
+from .saving import SavedAs, with_ending
 
 
 class _OnTake:
@@ -85,7 +86,7 @@ class A2P_OT_delete_take(_OnTake, bpy.types.Operator):
         return {"CANCELLED"}
 
 
-class A2P_OT_export_take(_OnTake, ExportHelper, bpy.types.Operator):
+class A2P_OT_export_take(_OnTake, SavedAs, bpy.types.Operator):
     """Save this take to a file (.npz), to bring it into other scenes or to share it"""
 
     bl_idname = "a2p.export_take"
@@ -94,9 +95,13 @@ class A2P_OT_export_take(_OnTake, ExportHelper, bpy.types.Operator):
     filename_ext = ".npz"
     filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
 
+    def subject(self, context: bpy.types.Context) -> str:
+        rig = takes.find_rig(context)
+        return self.take or (takes.take_of(rig).name if rig is not None else "")
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         with reported(self):
-            target = chosen_path(self.filepath, "a file for the take").with_suffix(self.filename_ext)
+            target = with_ending(chosen_path(self.filepath, "a file for the take"), self.filename_ext)
             save_take(takes.attached_performance(self.chosen(context)), target)
             self.report({"INFO"}, f"Wrote {target}")
             return {"FINISHED"}

@@ -10,6 +10,7 @@ bpy = pytest.importorskip("bpy")
 from mathutils import Vector  # noqa: E402
 
 from blender_addon import compat  # noqa: E402
+from blender_addon.operators.saving import with_ending  # noqa: E402
 from blender_addon.scene.performance import Placement, place_performance  # noqa: E402
 from blender_addon.scene.plate import composited, place_plate  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
@@ -28,6 +29,14 @@ def rig(clip: Path) -> bpy.types.Object:
     return place_performance(
         bpy.context.scene, load_default_body(), random_performance(FRAMES), clip, placement
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("take", "take.bvh"), ("take.FBX", "take.bvh"), ("seed 1.002 simple", "seed 1.002 simple.bvh")],
+)
+def test_a_point_in_a_name_is_no_ending(typed: str, written: str) -> None:
+    assert with_ending(Path(typed), ".bvh", (".fbx", ".bvh")) == Path(written)
 
 
 @pytest.mark.parametrize("format", ["FBX", "BVH"])
