@@ -49,6 +49,8 @@ class Speeds:
     """At the same frames, performed in windows that meet elsewhere."""
     by_chance: tuple[float, float]
     """The least and the most, where the borders are moved to other frames."""
+    means: tuple[float, float]
+    """Instead of percentiles the means, at borders and elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def speeds_of(
         elsewhere=_percentile(changes, ~at_border),
         without_borders=_percentile([_changes(motion, order) for motion in without], at_border),
         by_chance=(min(by_chance), max(by_chance)),
+        means=(_mean(changes, at_border), _mean(changes, ~at_border)),
     )
 
 
@@ -212,3 +215,7 @@ def _at_border(windows: Sequence[Window], count: int) -> NDArray[np.bool_]:
 
 def _percentile(changes: Sequence[NDArray[np.floating]], of: NDArray[np.bool_]) -> float:
     return float(np.percentile(np.concatenate([change[of] for change in changes]), 99))
+
+
+def _mean(changes: Sequence[NDArray[np.floating]], of: NDArray[np.bool_]) -> float:
+    return float(np.concatenate([change[of] for change in changes]).mean())

@@ -228,14 +228,14 @@ def _length_lines(report: LengthReport) -> list[str]:
     if not report.speeds:
         return lines
     lines.append(
-        f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}{'without':>9}{'by chance':>17}   "
-        f"{report.takes} takes"
+        f"{'99th percentile':<18}{'borders':>9}{'elsewhere':>11}{'without':>9}{'by chance':>17}"
+        f"{'mean: borders':>16}{'elsewhere':>11}   {report.takes} takes"
     )
     for name, speeds in report.speeds.items():
         least, most = speeds.by_chance
         lines.append(
             f"{name:<18}{speeds.at_borders:9.3f}{speeds.elsewhere:11.3f}{speeds.without_borders:9.3f}"
-            f"{least:9.3f} to {most:.3f}"
+            f"{least:9.3f} to {most:.3f}{speeds.means[0]:16.3f}{speeds.means[1]:11.3f}"
         )
     lines.append("without: the same frames in windows that meet elsewhere; by chance: with the borders moved")
     return lines

@@ -79,6 +79,7 @@ def test_a_jump_shows_where_it_is(order: int) -> None:
     motion[border:] += 1
     at_border = speeds_of([motion], [smooth], windows, order)
     assert at_border.at_borders > 0.9 > 0.2 > max(at_border.elsewhere, at_border.without_borders)
+    assert at_border.means[0] > at_border.means[1]
     assert at_border.by_chance[1] < 0.2
     motion[border + 30 :] += 1
     elsewhere = speeds_of([motion], [smooth], windows, order)
