@@ -52,7 +52,9 @@ class AppliedFace:
     @property
     def summary(self) -> str:
         """One sentence for the user."""
-        parts = [f"{len(keys)} shape keys of {mesh}" for mesh, keys in self.shapes.items()]
+        parts = [
+            f"{len(keys)} shape key{'s' * (len(keys) != 1)} of {mesh}" for mesh, keys in self.shapes.items()
+        ]
         return f"The face moves {', '.join([*parts, *self.bones])}"
 
 

@@ -27,6 +27,8 @@ _MEAN_LIMIT = np.radians(2.8)
 """By how much, about, they turn on average over a take at most, where no hand touches anything."""
 _COLLAR_LIMIT, _RAISED_LIMIT = np.radians(20.0), np.radians(6.0)
 """By how much no collar turns more, and is raised no more: shoulders can go farther, but a shrug speaks."""
+_SHORTEST_COLLAR = 0.08
+"""Of an arm: shorter ones would have to turn far to move it by little."""
 _HOPELESS = (0.17, 0.30)
 """Arm lengths from its place at which a hand begins to be left alone, and at which it is: to go a little of
 such a way would cost the arm its direction and win nothing."""
@@ -81,11 +83,15 @@ def reach_hands(pose: Pose) -> None:
 
 
 def _segments(pose: Pose, arm: Limb) -> list[FloatArray]:
-    """(T, 3) each: collar, upper arm and forearm; a collar is nothing where no clavicle carries the arm."""
+    """(T, 3) each: collar, upper arm and forearm; a collar is nothing where no clavicle can move the arm."""
     shoulder, elbow, wrist = (pose.head(slot) for slot in arm)
     clavicle, bones = sided("clavicle", arm[0][-1]), pose.target.bones
     start = pose.slot_point(clavicle)
-    if start is None or not pose.rig.is_carried_by(bones[arm[0]][0], bones[clavicle][0]):
+    if (
+        start is None
+        or not pose.rig.is_carried_by(bones[arm[0]][0], bones[clavicle][0])
+        or pose.rig_length(clavicle, arm[0]) < _SHORTEST_COLLAR * pose.rig_length(*arm)
+    ):
         start = shoulder
     return [shoulder - start, elbow - shoulder, wrist - elbow]
 
