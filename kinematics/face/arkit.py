@@ -111,7 +111,10 @@ def _mouth(skin: FaceSkin) -> dict[str, FloatArray]:
         "mouthShrugUpper": _along(upper, 0.0, 0.35, 0.25),
     }
     for side, sign, half in _halves(skin):
-        corner = skin.patch((sign * 2.5, float(skin.marks.mouth[1]) + 0.1), (1.5, 1.6)) * half
+        # Between the corners the lips curve, without a kink in the middle.
+        away = np.abs(x)
+        pulled = np.where(away < 2.5, (away / 2.5) ** 1.8, np.exp(-(((away - 2.5) / 1.5) ** 2)))
+        corner = pulled * skin.patch((0.0, float(skin.marks.mouth[1]) + 0.1), (np.inf, 1.6)) * half
         cheek = skin.patch((sign * 4.0, float(skin.marks.mouth[1]) + 3.3), (1.7, 1.7)) * half
         dimple = skin.patch((sign * 2.7, float(skin.marks.mouth[1])), (0.8, 0.9)) * half
         beside = half * np.exp(-(((np.abs(x) - 1.2) / 0.9) ** 2))

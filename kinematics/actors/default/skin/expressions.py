@@ -8,13 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from kinematics.actors.default.skin.fields import smooth_step
-from kinematics.actors.default.skin.head import EYE, MOUTH_WIDTH, lip_line
+from kinematics.actors.default.skin.head import EYE, MOUTH_WIDTH, lip_line, parting
 from kinematics.arrays import FloatArray
 from kinematics.face_codes import FACE_CODE_NAMES
 
 _HINGE = np.array([0.0, 159.6, 3.0])
 _JAW_RADIANS = 0.27
-_FOREHEAD_Y = 166.3
+_LIPS_HANG = MOUTH_WIDTH + 0.1
+"""Half the width of the open mouth, before its corners draw in."""
+_LEAST_PARTING = 0.08
+"""Centimetres of half the parting, toward the corners, over which upper and lower lip run into each other."""
 
 
 def displacements(points: FloatArray, parted: FloatArray) -> FloatArray:
@@ -36,8 +39,14 @@ def displacements(points: FloatArray, parted: FloatArray) -> FloatArray:
 def jaw_share(points: FloatArray, parted: FloatArray) -> FloatArray:
     """(N,) how far the skin follows the jaw: sharply divided between the lips, gradually in the cheeks."""
     x = np.abs(points[:, 0])
+    under = lip_line(parted[:, 0]) - parted[:, 1]
     reach = 0.30 + 3.0 * smooth_step(x, 0.8, 4.4) + 1.2 * smooth_step(-points[:, 2], -5.5, -3.0)
-    below = smooth_step(-(parted[:, 1] - lip_line(parted[:, 0])) / reach, -1.0, 1.0)
+    below = smooth_step(under / reach, -1.0, 1.0)
+    # The lips' edges hang between the corners as halves of an ellipse.
+    arc = np.sqrt(np.clip(1.0 - (x / _LIPS_HANG) ** 2, 0.0, 1.0))
+    edge = np.clip(under / np.maximum(0.5 * parting(parted[:, 0]), _LEAST_PARTING), -1.0, 1.0)
+    near = (1.0 - smooth_step(np.abs(under), 0.45, 1.2)) * smooth_step(points[:, 2], 8.5, 9.5)
+    below = below + near * (0.5 + 0.5 * arc * edge - below)
     share: FloatArray = below * smooth_step(points[:, 2], 1.0, 6.5) * smooth_step(points[:, 1], 148.5, 152.6)
     return share
 
@@ -119,7 +128,9 @@ def _smile(points: FloatArray) -> FloatArray:
     x, y, z = points.T
     side, x = np.sign(x), np.abs(x)
     front = smooth_step(z, 4.5, 8.0)
-    corner = np.exp(-(((x - 2.5) / 1.5) ** 2) - ((y - 157.4) / 1.6) ** 2) * front
+    # Between the corners the lips curve, without a kink in the middle.
+    across = np.where(x < 2.5, (x / 2.5) ** 1.8, np.exp(-(((x - 2.5) / 1.5) ** 2)))
+    corner = across * np.exp(-(((y - 157.4) / 1.6) ** 2)) * front
     cheek = np.exp(-(((x - 4.0) / 1.7) ** 2) - ((y - 160.6) / 1.7) ** 2) * front
     middle = np.exp(-((x / 1.6) ** 2)) * _around_mouth(points)
     moved: FloatArray = np.stack(

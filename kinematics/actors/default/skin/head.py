@@ -21,6 +21,8 @@ from kinematics.arrays import FloatArray
 MOUTH = np.array([0.0, 157.35, 12.4])
 MOUTH_WIDTH = 2.45
 """Half the width of the lips' opening."""
+ROOM, ROOM_RADII = np.array([0.0, 157.3, 8.1]), np.array([2.65, 2.1, 3.3])
+"""What is hollow behind the lips."""
 EYE = np.array([3.2, 164.0, 9.55])
 EYE_RADIUS = 1.5
 LID_RADIUS = EYE_RADIUS + 0.24
@@ -51,10 +53,16 @@ def lip_line(x: FloatArray) -> FloatArray:
     return line
 
 
+def parting(x: FloatArray) -> FloatArray:
+    """How far apart the lips are meshed, cm; nothing at the corners."""
+    share = np.clip(np.abs(x) / MOUTH_WIDTH, 0.0, 1.0)
+    gap: FloatArray = _PARTING * (1.0 - share**2)
+    return gap
+
+
 def _gap(points: FloatArray) -> FloatArray:
-    """How far the lips are parted at each point; none at the corners and behind the mouth."""
-    share = np.clip(np.abs(points[:, 0]) / MOUTH_WIDTH, 0.0, 1.0)
-    gap: FloatArray = _PARTING * (1.0 - share**2) * smooth_step(points[:, 2], 4.0, 8.0)
+    """How far the lips are parted at each point; none behind the mouth."""
+    gap: FloatArray = parting(points[:, 0]) * smooth_step(points[:, 2], 4.0, 8.0)
     return gap
 
 
@@ -89,8 +97,8 @@ def _skull(points: FloatArray) -> FloatArray:
     value = smooth_union(smooth_union(cranium, forehead, 3.0), face, 3.0)
     jaw = tube(tapered, ((4.7, 160.2, 2.4), (4.2, 156.9, 4.2), (1.5, 154.2, 9.0)), (1.4, 1.4, 1.4))
     value = smooth_union(value, jaw, 3.0)
-    chin = ellipsoid(points, (0.0, 154.3, 9.6), (1.9, 1.7, 1.9))
-    value = smooth_union(value, chin, 2.4)
+    chin = ellipsoid(points, (0.0, 154.45, 9.5), (2.5, 1.9, 1.95))
+    value = smooth_union(value, chin, 3.0)
     cheek = ellipsoid(points, (3.75, 160.4, 8.0), (2.3, 2.2, 2.4))
     value = smooth_union(value, cheek, 3.2)
     neck = tube(points, ((0.0, 144.0, -2.4), (0.0, 151.0, -0.8), (0.0, 158.5, 0.0)), (6.3, 4.75, 4.5))
@@ -187,7 +195,7 @@ def _cut_mouth(points: FloatArray, closed_points: FloatArray, value: FloatArray)
     slit = np.abs(points[:, 1] - lip_line(points[:, 0])) - gap
     slit = np.maximum(slit, 7.0 - points[:, 2])
     slit = np.maximum(slit, np.abs(points[:, 0]) - MOUTH_WIDTH)
-    room = ellipsoid(closed_points, (0.0, 157.3, 7.6), (2.6, 2.1, 3.3))
+    room = ellipsoid(closed_points, ROOM, ROOM_RADII)
     value = smooth_cut(value, slit, 0.12)
     return smooth_cut(value, room, 0.3)
 

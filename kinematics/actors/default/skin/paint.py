@@ -9,6 +9,7 @@ from kinematics.actors.default.skin.head import (
     EYE,
     EYE_HALF_WIDTH,
     EYE_RADIUS,
+    ROOM,
     hair,
     lid_edges,
     lip_line,
@@ -83,7 +84,7 @@ def lid_colour(points: FloatArray) -> FloatArray:
     upper = elevation > 0.5 * (low + high)
     share = np.clip(local[:, 0] / EYE_HALF_WIDTH, -1.0, 1.0)
     colour = _bare(points)
-    colour = _over(colour, _LID, 0.55 * np.ones(len(points)))
+    colour = 0.93 * _over(colour, _LID, 0.35 * np.ones(len(points)))
     from_edge = np.where(upper, elevation - high, low - elevation)
     # A liner of lashes, thicker toward the temple.
     reach = np.where(upper, 0.085 + 0.05 * share, 0.022)
@@ -96,18 +97,18 @@ def lid_colour(points: FloatArray) -> FloatArray:
 def tooth_colour(points: FloatArray) -> FloatArray:
     """(N, 3) of the teeth; gums toward the jaws."""
     x, y, z = points.T
-    turn = np.arctan2(x / 1.85, (z - 7.0) / 2.85)
+    turn = np.arctan2(x / 1.95, (z - 8.15) / 2.85)
     gap = np.exp(-((np.sin(turn * 8.0) / 0.13) ** 2))
     colour = _TOOTH * (1.0 - 0.22 * gap[:, None])
     gum = smooth_step(np.abs(y - 157.15), 0.80, 0.92)
-    depth = smooth_step(-z, -9.4, -7.4)
+    depth = smooth_step(-z, -10.5, -8.5)
     shaded: FloatArray = _over(colour, _GUM, gum) * (1.0 - 0.7 * depth[:, None])
     return shaded
 
 
 def tongue_colour(points: FloatArray) -> FloatArray:
     """(N, 3) of the tongue."""
-    light = 0.55 + 0.45 * smooth_step(points[:, 2], 6.5, 9.5)
+    light = 0.55 + 0.45 * smooth_step(points[:, 2], 7.2, 10.2)
     colour: FloatArray = _TONGUE * light[:, None]
     return colour
 
@@ -172,14 +173,14 @@ def _brows(points: FloatArray, colour: FloatArray) -> FloatArray:
     thick = 0.44 * (1.0 - 0.65 * along**2) * smooth_step(x, 0.7, 1.4)
     lean = np.interp(along, [0.0, 0.5, 1.0], [0.5, 1.5, 2.6])
     hairs = np.sin(24.0 * (x - lean * (y - arch)) + 2.0 * np.sin(9.0 * x))
-    ragged = np.abs(y - arch) / np.maximum(thick * (1.0 + 0.18 * hairs), 1e-3)
+    ragged = np.abs(y - arch) / np.maximum(thick * (1.0 + 0.12 * hairs), 1e-3)
     brow = 1.0 - smooth_step(ragged, 0.55, 1.2)
     brow = (
         brow
         * smooth_step(x, 0.85, 1.3)
         * (1.0 - smooth_step(x, 5.1, 5.7))
         * (z > 4.5)
-        * (0.86 + 0.14 * hairs)
+        * (0.92 + 0.08 * hairs)
     )
     return _over(colour, _HAIR * 1.1, 0.9 * brow)
 
@@ -197,9 +198,9 @@ def _lips(points: FloatArray, colour: FloatArray) -> FloatArray:
     colour = _over(colour, tone * lines[:, None], 0.85 * lip)
     line = np.exp(-((offset / 0.09) ** 2)) * smooth_step(z, 9.5, 10.2) * (1.0 - smooth_step(x, 2.3, 2.7))
     colour = _over(colour, np.array([0.45, 0.20, 0.18]), 0.75 * line)
-    inside = np.sum(((points - (0.0, 157.3, 7.6)) / (2.75, 2.25, 3.2)) ** 2, axis=1)
+    inside = np.sum(((points - ROOM) / (2.75, 2.25, 3.2)) ** 2, axis=1)
     within = (1.0 - smooth_step(inside, 0.95, 1.12)) * (np.abs(offset) < 2.4)
-    return _over(colour, _MOUTH * (0.35 + 0.65 * smooth_step(z, 6.5, 10.5))[:, None], within)
+    return _over(colour, _MOUTH * (0.35 + 0.65 * smooth_step(z, 7.0, 11.0))[:, None], within)
 
 
 def _nails(points: FloatArray, colour: FloatArray) -> FloatArray:
@@ -264,7 +265,7 @@ def _hair_colour(points: FloatArray) -> FloatArray:
 
 def matters(points: FloatArray, names: Array) -> Array:
     """(N,) names from `GLOSS` of what is at points (N, 3); names (N,): "skin", or the piece they are on."""
-    inside = np.sum(((points - (0.0, 157.3, 7.6)) / (2.9, 2.4, 3.4)) ** 2, axis=1) < 1.0
+    inside = np.sum(((points - ROOM) / (2.9, 2.4, 3.4)) ** 2, axis=1) < 1.0
     on_hand = (np.abs(points[:, 0]) > 45.0) | (along_upper_arm(_mirrored(points)) > SLEEVE_END)
     bare = (points[:, 1] > 150.0 - 0.42 * np.clip(points[:, 2] + 2.0, -1.0, 7.5)) | (
         on_hand & (np.abs(points[:, 0]) > 24.0)
@@ -310,5 +311,5 @@ def creases(points: FloatArray) -> FloatArray:
     return taken
 
 
-GLOSS = {"skin": 0.36, "mouth": 0.1, "hair": 0.38, "cloth": 0.0, "shoe": 0.3, "eye": 1.0, "wet": 0.5}
+GLOSS = {"skin": 0.36, "mouth": 0.1, "hair": 0.30, "cloth": 0.0, "shoe": 0.3, "eye": 1.0, "wet": 0.5}
 """How much each matter shines, 0 to 1."""

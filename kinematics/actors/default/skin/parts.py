@@ -37,7 +37,7 @@ def pieces() -> list[Piece]:
     found.append(_still("teeth", *_arch(156.98, 158.3, 0.0), "b_head"))
     found.append(_jawed("teeth", *_arch(155.95, 156.9, -0.22), 1.0))
     ball, faces = _ball(14, 20)
-    found.append(_jawed("tongue", ball * (1.35, 0.5, 2.0) + (0.0, 156.3, 7.9), faces, 0.9))
+    found.append(_jawed("tongue", ball * (1.35, 0.5, 2.0) + (0.0, 156.3, 8.6), faces, 0.9))
     return found
 
 
@@ -132,11 +132,11 @@ def _capped(rings: int, around: int) -> IntArray:
 
 def _arch(low: float, high: float, back: float) -> tuple[FloatArray, IntArray]:
     """A row of teeth: a rounded band along an arch."""
-    stations, around = np.radians(np.linspace(-74, 74, 33)), 10
+    stations, around = np.radians(np.linspace(-80, 80, 35)), 10
     turn = 2 * np.pi * np.arange(around) / around
     across, up = np.cos(turn), np.sin(turn)
     bulge = 1.0 + 0.05 * np.cos(stations * 14.0)
-    centre_x, centre_z = 1.85 * np.sin(stations), 7.05 + back + 2.85 * np.cos(stations)
+    centre_x, centre_z = 1.95 * np.sin(stations), 8.15 + back + 2.85 * np.cos(stations)
     thick = 0.24 * bulge
     rings = np.stack(
         [
