@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from a2p_backend.cli.console import check_writable, console, done, loading
+from a2p_backend.wire.performance import FPS, MAX_FRAMES
 from a2p_backend.wire.progress import RECORDING_UNITS_A_SECOND, OnProgress, Progress
 from a2p_backend.wire.settings import MAX_RECORDING_SECONDS
 
@@ -21,7 +22,7 @@ from a2p_backend.wire.settings import MAX_RECORDING_SECONDS
 def record(
     out: Annotated[Path, typer.Argument(metavar="CLIP.wav", help="The WAV file to write.")],
     seconds: Annotated[
-        float, typer.Option(min=0.1, max=MAX_RECORDING_SECONDS, help="Stop by itself after so long.")
+        float, typer.Option(min=0.1, max=MAX_FRAMES // FPS, help="Stop by itself after so long.")
     ] = MAX_RECORDING_SECONDS,
 ) -> None:
     """Record the microphone; Ctrl-C stops and keeps."""
