@@ -81,7 +81,7 @@ def views_of(arrays: dict[str, np.ndarray]) -> list[View]:
 def posed(
     character: Path, rotation: np.ndarray, location: np.ndarray, codes: np.ndarray, on_step: OnStep
 ) -> np.ndarray:
-    """(P, V, 3) where Blender puts the vertices; see `blender_addon.character.posed`."""
+    """(P, V, 3) where Blender puts the vertices; see `blender_addon.character.arrays.posed`."""
     with tempfile.TemporaryDirectory(prefix="a2p-") as folder:
         asked = Path(folder) / "poses.npz"
         np.savez(asked, rotation=rotation, location=location, codes=codes)

@@ -9,8 +9,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.character import Character, find_character, mesh_arrays, posed, prepared
-from blender_addon.character_meshes import texels_of
+from blender_addon.character.arrays import mesh_arrays, posed
+from blender_addon.character.figure import Character
+from blender_addon.character.meshes import texels_of
+from blender_addon.character.opening import find_character, prepared
 from kinematics.errors import A2PError
 from kinematics.retarget.rig import Rig
 from tests.blender.armatures import add_armature

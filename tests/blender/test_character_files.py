@@ -10,7 +10,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blender_addon import character  # noqa: E402
+from blender_addon.character import __main__ as program  # noqa: E402
+from blender_addon.character.opening import find_character  # noqa: E402
 from kinematics.retarget.rig import Rig  # noqa: E402
 from tests.blender.armatures import add_armature  # noqa: E402
 
@@ -70,8 +71,8 @@ def shown(file: Path, folder: Path) -> dict[str, np.ndarray]:
         "--light",
         "flat",
     ]
-    assert character.main(arguments) == 0
-    with np.load(folder / character.CHARACTER_FILE, allow_pickle=False) as arrays:
+    assert program.main(arguments) == 0
+    with np.load(folder / program.CHARACTER_FILE, allow_pickle=False) as arrays:
         return dict(arrays)
 
 
@@ -122,7 +123,7 @@ def test_of_several_figures_the_one_with_most_vertices(only_figure, tmp_path):
     add_figure("crowd", 40)
     hidden = add_figure("hidden", 80)
     hidden.hide_render = True
-    found = character.find_character(list(bpy.context.scene.objects), tmp_path / "scene.blend")
+    found = find_character(list(bpy.context.scene.objects), tmp_path / "scene.blend")
     assert (found.armature.name, [mesh.name for mesh in found.meshes]) == ("crowd rig", ["crowd"])
 
 
@@ -137,7 +138,7 @@ def test_one_sentence_for_what_is_no_character(tmp_path, capsys):
         (empty, "no mesh that an armature moves"),
         (tmp_path / "cut.glb", "cut.glb"),
     ):
-        assert character.main([str(file), "--out", str(tmp_path / "out")]) == character.EXIT_USER_ERROR
+        assert program.main([str(file), "--out", str(tmp_path / "out")]) == program.EXIT_USER_ERROR
         lines = capsys.readouterr().err.strip().splitlines()
         assert lines[-1].startswith("error: ")
         assert message in lines[-1]
