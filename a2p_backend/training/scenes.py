@@ -2,9 +2,10 @@
 
 A folder holds, for every scene, four files:
 
-sceneNN_audio.wav 48 kHz, 2 channels (the person, the partner), exactly 1600 samples a frame
-sceneNN_body_pose.npy (T, 104) at 30 fps sceneNN_face_expression.npy (T, 256)
-sceneNN_missing_face_frames.npy indices of the frames whose face was not captured
+sceneNN_audio.wav                48 kHz, 2 channels (the person, the partner), exactly 1600 samples a frame
+sceneNN_body_pose.npy            (T, 104) at 30 frames a second
+sceneNN_face_expression.npy      (T, 256)
+sceneNN_missing_face_frames.npy  numbers of the frames whose face was not captured
 
 Nothing is held in memory: poses are mapped, and of the audio only the stretch that is asked for is read.
 """
