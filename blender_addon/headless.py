@@ -2,8 +2,8 @@
 
     python -m blender_addon.headless JOB.json
 
-A job is a JSON object; see `Job`. The last line of the output is a JSON object {"result": ...}. What the user
-can mend is one line "error: ..." and exit status 2.
+A job is a JSON object; see `BlenderJob`. The last line of the output is a JSON object {"result": ...}, a
+`BlenderAnswer`. What the user can mend is one line "error: ..." and exit status 2.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
 
+from a2p_backend.wire.blender_job import BlenderAnswer, BlenderJob, Moment
 from kinematics.body import Body
 from kinematics.bvh import read_bvh
-from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.face.motion import FaceMotion
 from kinematics.files import whole_file
 from kinematics.retarget.detection import detect
-from kinematics.retarget.options import RetargetOptions
 from kinematics.retarget.source import SourceMotion, rig_from_bvh, source_from_body, source_from_bvh
 
 from .scene import comparison, export, face_shapes, import_rig, keys, retargeting, units
@@ -36,46 +33,18 @@ from .take_file import load_take_for_blender
 EXIT_USER_ERROR = 2
 
 
-@dataclass(frozen=True)
-class Job:
-    """source: a take (.npz), or a capture of any format that Blender imports. body: with a take, the file of
-    its actor's body (`Body.to_arrays`). rig: the character's file; armature, source_armature: which of a file
-    that has several, and of a source. options: of `RetargetOptions`. map_file: the user's own map. save: a
-    .blend to write. exports: files to write; export_options: of `ExportOptions`. simplify: of `ErrorBound`,
-    to keep no more keys than it needs. report: measure the copy. pictures: a folder for pictures of moments
-    of the source and the rig. face: the file of a `FaceMotion`'s arrays, for the rig's shape keys, or its jaw
-    and eyes.
-    """
-
-    source: str
-    rig: str
-    body: str | None = None
-    armature: str = ""
-    source_armature: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    map_file: str | None = None
-    save: str | None = None
-    exports: tuple[str, ...] = ()
-    export_options: Mapping[str, Any] = field(default_factory=dict)
-    simplify: Mapping[str, float] | None = None
-    report: bool = False
-    pictures: str | None = None
-    face: str | None = None
-
-
 def main(arguments: list[str]) -> int:
     """Do the job in a file; returns the process's exit code."""
     try:
-        job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
-        result = run(job)
+        answer = run(BlenderJob.from_json(Path(arguments[0]).read_text(encoding="utf-8")))
     except (A2PError, OSError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return EXIT_USER_ERROR
-    print(json.dumps({"result": result}), flush=True)
+    print(json.dumps({"result": asdict(answer)}), flush=True)
     return 0
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: BlenderJob) -> BlenderAnswer:
     """Do a job in a new file; returns what there is to say about it. Raises A2PError."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.preferences.filepaths.save_version = 0
@@ -94,43 +63,43 @@ def run(job: Job) -> dict[str, Any]:
         source,
         Path(job.source).stem,
         made,
-        RetargetOptions(**job.options),
+        job.options,
         Path(job.map_file) if job.map_file else None,
     )
     made.frame_start, made.frame_end = done.frames.start, done.frames.stop - 1
-    result: dict[str, Any] = {
-        "rig": target.name,
-        "map": done.bone_map.label,
-        "confidence": done.confidence,
-        "bones": sum(map(len, done.bone_map.bones.values())),
-        "missing": list(done.missing),
-        "notes": list(done.notes),
-        "frames": len(done.source),
-        "fps": done.source.fps,
-    }
-    result["face"] = _apply_face(job, made, target, done.frames.start)
-    bound = ErrorBound(**job.simplify) if job.simplify is not None else None
+    face = _apply_face(job, made, target, done.frames.start)
     simplified = []
     for path in map(Path, job.exports):
         # Before the rig's own keys become fewer: the bound is to hold once.
-        options = export.ExportOptions(**job.export_options, bound=bound)
-        reduced = export.export(made, target, path, options)
+        reduced = export.export(made, target, path, replace(job.export_options, bound=job.simplify))
         if reduced is not None:
             simplified.append(keys.summary_of(reduced.before, reduced.after, reduced.error, path.name))
-    if bound is not None and not job.exports:
-        simplified.append(keys.simplify(target, bound, units.metres_per_unit(made)).summary)
-    result["simplified"] = simplified
-    if job.report:
-        result["fidelity"] = retargeting.measure_onto(target, done).to_json()
+    if job.simplify is not None and not job.exports:
+        simplified.append(keys.simplify(target, job.simplify, units.metres_per_unit(made)).summary)
+    fidelity = retargeting.measure_onto(target, done).to_json() if job.report else None
+    pictures: tuple[Moment, ...] = ()
     if job.pictures:
-        moments = comparison.draw_comparison(target, _visible_meshes(made), done, Path(job.pictures))
-        result["pictures"] = [asdict(moment) for moment in moments]
+        meshes = _visible_meshes(made)
+        pictures = tuple(comparison.draw_comparison(target, meshes, done, Path(job.pictures)))
     if job.save:
         _save(Path(job.save))
-    return result
+    return BlenderAnswer(
+        rig=target.name,
+        map=done.bone_map.label,
+        confidence=done.confidence,
+        bones=sum(map(len, done.bone_map.bones.values())),
+        missing=tuple(done.missing),
+        notes=tuple(done.notes),
+        frames=len(done.source),
+        fps=done.source.fps,
+        face=face,
+        simplified=tuple(simplified),
+        fidelity=fidelity,
+        pictures=pictures,
+    )
 
 
-def _apply_face(job: Job, scene: bpy.types.Scene, target: bpy.types.Object, first_frame: int) -> str:
+def _apply_face(job: BlenderJob, scene: bpy.types.Scene, target: bpy.types.Object, first_frame: int) -> str:
     """What received the source's face, in one sentence; "" where there is none, or nothing that can move."""
     if job.face is None:
         return ""

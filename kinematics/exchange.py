@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kinematics.curves.error_bound import ErrorBound
+
 FORMATS: Mapping[str, str] = {"fbx": ".fbx", "bvh": ".bvh", "glb": ".glb", "usd": ".usdc"}
 """Formats, and the endings of their files."""
 
@@ -34,3 +36,19 @@ PRESETS: Mapping[str, Preset] = {
     "mixamo": Preset("Mixamo", family="mixamo", prefix="mixamorig:", deform_only=True),
 }
 """What programs expect, by the name that a user chooses them by."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """preset: one of PRESETS. fps: frames a second of the file, None for the scene's.
+    deform_only: leave out bones that move no skin. root_bone: add a bone on the floor that travels as the
+    hips do. Both None: as the preset has it, but a control rig without its controls. bound: how far the
+    motion may be off for the sake of few curve keys, in formats that have such, which is glTF; None: a key
+    in every frame.
+    """
+
+    preset: str = "plain"
+    fps: float | None = None
+    deform_only: bool | None = None
+    root_bone: bool | None = None
+    bound: ErrorBound | None = None

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from a2p_backend import blender_process
+from a2p_backend.wire.blender_job import BlenderAnswer, BlenderJob
 from a2p_backend.wire.performance import load_take
 from kinematics.face_codes import FACE_CODE_NAMES
 
 LONGEST_JOB = 3600.0
 
 
-def run_in_blender(job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job of `blender_addon.headless` and return its result. Raises A2PError with what went wrong.
+def run_in_blender(job: BlenderJob, face: bool | None) -> BlenderAnswer:
+    """Do a job, to which `body` and `face` are added. Raises A2PError with what went wrong.
 
-    job: see there, without `body`; face: whether a take's face goes along, None where that takes no time.
+    face: whether a take's face goes along, None where that takes no time.
     """
     blender_process.require()
-    results: list[dict[str, Any]] = []
+    reports: list[blender_process.Report] = []
     with tempfile.TemporaryDirectory(prefix="a2p-blender-") as folder:
-        if job["source"].endswith(".npz"):
-            job = {**job, "body": str(_write_body(Path(job["source"]), Path(folder)))}
-            job["face"] = _write_face(Path(job["source"]), Path(folder), job.get("face"))
-        else:
-            job = {**job, "face": None}
+        source = Path(job.source)
+        if source.suffix == ".npz":
+            body, motion = _write_body(source, Path(folder)), _write_face(source, Path(folder), face)
+            job = dataclasses.replace(job, body=str(body), face=motion)
         order = Path(folder) / "job.json"
-        order.write_text(json.dumps(job), encoding="utf-8")
+        order.write_text(job.to_json(), encoding="utf-8")
         blender_process.run_program(
             "blender_addon.headless",
             [str(order)],
             LONGEST_JOB,
-            results.append,
-            crash=f"Blender failed on {job['rig']}, which may be damaged",
+            reports.append,
+            crash=f"Blender failed on {job.rig}, which may be damaged",
         )
-    result: dict[str, Any] = results[-1]["result"]
-    return result
+    return BlenderAnswer.from_fields(reports[-1]["result"])
 
 
 def _write_body(take: Path, folder: Path) -> Path:

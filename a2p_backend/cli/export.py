@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from a2p_backend.cli.retarget import (
 )
 from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
-from kinematics.exchange import FORMATS, PRESETS
+from kinematics.exchange import FORMATS, PRESETS, ExportOptions
 from kinematics.retarget.options import RetargetOptions
 
 
@@ -87,21 +88,16 @@ def export(
         fingers=fingers,
     )
     files = [(folder / f"{source.stem} {rig.stem}{FORMATS[name]}").resolve() for name in formats]
-    job = retarget_job(source, rig, armature, source_armature, map_file, options, bound) | {
-        "exports": [str(file) for file in files],
-        "face": face,
-        "export_options": {
-            "preset": preset,
-            "fps": fps,
-            "deform_only": deform_only,
-            "root_bone": root_bone,
-        },
-    }
+    job = replace(
+        retarget_job(source, rig, armature, source_armature, map_file, options, bound),
+        exports=tuple(map(str, files)),
+        export_options=ExportOptions(preset, fps, deform_only, root_bone),
+    )
     with loading(f"{source.name} onto {rig.name}"):
-        result = run_in_blender(job)
-    warn(tuple(result["notes"]))
-    console.print(f"{result['frames']} frames on {result['rig']} ({result['map']}).", markup=False)
-    for sentence in filter(None, (result["face"], *result["simplified"])):
+        answer = run_in_blender(job, face)
+    warn(answer.notes)
+    console.print(f"{answer.frames} frames on {answer.rig} ({answer.map}).", markup=False)
+    for sentence in filter(None, (answer.face, *answer.simplified)):
         console.print(sentence, markup=False)
     for file in files:
         typer.echo(str(file))

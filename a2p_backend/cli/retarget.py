@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from a2p_backend.cli.blender import run_in_blender
 from a2p_backend.cli.console import check_writable, console, done, loading, warn
+from a2p_backend.wire.blender_job import BlenderJob, Moment
 from kinematics.curves.error_bound import ErrorBound
 from kinematics.errors import A2PError
 from kinematics.retarget.options import ROOT_MOTIONS, RetargetOptions
@@ -70,22 +73,22 @@ def retarget_job(
     map_file: Path | None,
     options: RetargetOptions,
     bound: ErrorBound | None,
-) -> dict[str, Any]:
+) -> BlenderJob:
     """A job for Blender. Raises A2PError for what can be seen beforehand."""
     for path in (source, rig, *([map_file] if map_file else [])):
         if not path.is_file():
             raise A2PError(f"There is no file {path}.")
     if options.root_motion not in ROOT_MOTIONS:
         raise A2PError(f"root-motion is {options.root_motion!r}: choose one of {', '.join(ROOT_MOTIONS)}.")
-    return {
-        "source": str(source.resolve()),
-        "rig": str(rig.resolve()),
-        "armature": armature,
-        "source_armature": source_armature,
-        "map_file": str(map_file.resolve()) if map_file else None,
-        "options": vars(options),
-        "simplify": vars(bound) if bound else None,
-    }
+    return BlenderJob(
+        source=str(source.resolve()),
+        rig=str(rig.resolve()),
+        armature=armature,
+        source_armature=source_armature,
+        options=options,
+        map_file=str(map_file.resolve()) if map_file else None,
+        simplify=bound,
+    )
 
 
 def retarget(
@@ -127,38 +130,40 @@ def retarget(
         fingers=fingers,
     )
     bound = error_bound(simplify, hand_error)
-    job = retarget_job(source, rig, armature, source_armature, map_file, options, bound) | {
-        "save": str(out.resolve()) if out else None,
-        "report": report,
-        "face": face,
-    }
+    job = replace(
+        retarget_job(source, rig, armature, source_armature, map_file, options, bound),
+        save=str(out.resolve()) if out else None,
+        report=report,
+    )
     with tempfile.TemporaryDirectory(prefix="a2p-sheet-") as folder:
         with loading(f"{source.name} onto {rig.name}"):
-            result = run_in_blender({**job, "pictures": folder if sheet else None})
+            answer = run_in_blender(replace(job, pictures=folder if sheet else None), face)
         if sheet is not None:
-            _write_sheet(sheet, result.pop("pictures"))
-    warn(tuple(result["notes"]))
+            _write_sheet(sheet, answer.pictures)
+    warn(answer.notes)
     if as_json:
-        typer.echo(json.dumps({**result.pop("fidelity", {}), **result}, indent=2))
+        fields = asdict(replace(answer, pictures=(), fidelity=None))
+        del fields["pictures"], fields["fidelity"]
+        typer.echo(json.dumps({**(answer.fidelity or {}), **fields}, indent=2))
         return
     console.print(
-        f"{result['rig']}: {result['map']}, {result['bones']} bones, {result['frames']} frames, "
-        f"sure to {100 * result['confidence']:.0f} %",
+        f"{answer.rig}: {answer.map}, {answer.bones} bones, {answer.frames} frames, "
+        f"sure to {100 * answer.confidence:.0f} %",
         markup=False,
     )
-    if result["missing"]:
-        console.print(f"not there: {', '.join(result['missing'])}", markup=False)
-    for sentence in filter(None, (result["face"], *result["simplified"])):
+    if answer.missing:
+        console.print(f"not there: {', '.join(answer.missing)}", markup=False)
+    for sentence in filter(None, (answer.face, *answer.simplified)):
         console.print(sentence, markup=False)
-    for key, words in _FIGURES.items() if report else ():
-        console.print(f"{result['fidelity'][key]:10.3f}  {words}", markup=False)
+    for key, words in _FIGURES.items() if answer.fidelity else ():
+        console.print(f"{answer.fidelity[key]:10.3f}  {words}", markup=False)
     if sheet is not None:
         done(sheet, "Source and rig, from the front and from the side.", "Look for limbs that differ.")
     if out is not None:
-        done(out, f"{result['frames']} frames.", "Open it in Blender and press play.")
+        done(out, f"{answer.frames} frames.", "Open it in Blender and press play.")
 
 
-def _write_sheet(sheet: Path, moments: list[dict[str, Any]]) -> None:
+def _write_sheet(sheet: Path, moments: Sequence[Moment]) -> None:
     """Joins pictures of moments: of each, source and rig from the front, then both from the side."""
     import numpy as np
 
@@ -167,9 +172,9 @@ def _write_sheet(sheet: Path, moments: list[dict[str, Any]]) -> None:
     views = [
         [
             np.hstack([read_picture(source), read_picture(rig)])
-            for source, rig in zip(moment["source"], moment["rig"], strict=True)
+            for source, rig in zip(moment.source, moment.rig, strict=True)
         ]
         for moment in moments
     ]
     pairs = [(front, side) for front, side in views]
-    write_png(sheet, contact_sheet(pairs, [moment["seconds"] for moment in moments], columns=2))
+    write_png(sheet, contact_sheet(pairs, [moment.seconds for moment in moments], columns=2))

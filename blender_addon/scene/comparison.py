@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from a2p_backend.wire.blender_job import Moment
 from kinematics.arrays import FloatArray
 from kinematics.camera import Camera, look_at
 from kinematics.retarget.figure import Figure
@@ -35,15 +36,6 @@ _WIDEST_STICK = 0.018
 """Of a figure's stature."""
 _COLOURS = {"L": (0.95, 0.58, 0.12, 1.0), "R": (0.20, 0.45, 0.90, 1.0), "": (0.85, 0.85, 0.85, 1.0)}
 """Sticks of the left, the right and the middle."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """seconds: from the start. source, rig: files, one a view."""
-
-    seconds: float
-    source: tuple[str, ...]
-    rig: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from kinematics.bvh import write_bvh
 from kinematics.curves.error_bound import ErrorBound
 from kinematics.curves.gltf_keys import ReducedMotion, reduce_motion
 from kinematics.errors import A2PError
-from kinematics.exchange import FORMATS, PRESETS, Preset
+from kinematics.exchange import FORMATS, PRESETS, ExportOptions, Preset
 from kinematics.files import whole_file
 from kinematics.pose import JointStates
 from kinematics.retarget.detection import detect
@@ -28,22 +28,6 @@ from . import rig as rigs
 CENTIMETRES = 100.0
 """In a metre. FBX and BVH files are in centimetres by custom."""
 HANDS = ("hand.L", "hand.R")
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """preset: one of PRESETS. fps: frames a second of the file, None for the scene's.
-    deform_only: leave out bones that move no skin. root_bone: add a bone on the floor that travels as the
-    hips do. Both None: as the preset has it, but a control rig without its controls. bound: how far the
-    motion may be off for the sake of few curve keys, in formats that have such, which is glTF; None: a key
-    in every frame.
-    """
-
-    preset: str = "plain"
-    fps: float | None = None
-    deform_only: bool | None = None
-    root_bone: bool | None = None
-    bound: ErrorBound | None = None
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from a2p_backend.wire.blender_job import BlenderJob  # noqa: E402
 from a2p_backend.wire.performance import save_take  # noqa: E402
 from blender_addon import headless  # noqa: E402
 from kinematics.body import load_default_body  # noqa: E402
@@ -47,7 +48,7 @@ def character(tmp_path: Path) -> Path:
     return path
 
 
-def job(character: Path, folder: Path, with_face: bool) -> headless.Job:
+def job(character: Path, folder: Path, with_face: bool) -> BlenderJob:
     face = np.zeros((FRAMES, 256), np.float32)
     face[:, 0] = np.exp(-(((np.arange(FRAMES) - 10) / 3.0) ** 2))
     show = replace(random_performance(FRAMES), face=face)
@@ -55,7 +56,7 @@ def job(character: Path, folder: Path, with_face: bool) -> headless.Job:
     np.savez(folder / "body.npz", **load_default_body().to_arrays())
     motion = default_motion(show.face)
     np.savez(folder / "face.npz", gram=motion.gram, products=motion.products)
-    return headless.Job(
+    return BlenderJob(
         source=str(folder / "take.npz"),
         body=str(folder / "body.npz"),
         rig=str(character),
@@ -76,8 +77,8 @@ def shape_keys(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def test_a_takes_face_goes_along_into_exported_files(character, tmp_path):
-    result = headless.run(job(character, tmp_path, with_face=True))
-    assert result["face"] == "The face moves 2 shape keys of face"
+    answer = headless.run(job(character, tmp_path, with_face=True))
+    assert answer.face == "The face moves 2 shape keys of face"
     _, weights = shape_keys(tmp_path / "hero.glb")
     assert len(weights) == FRAMES
     assert weights[:, 0].argmax() == 10
@@ -90,8 +91,8 @@ def test_shapes_have_few_keys_where_bones_have(character, tmp_path):
     headless.run(wanted)
     times, dense = shape_keys(tmp_path / "hero.glb")
     bound = ErrorBound(value=0.01)
-    result = headless.run(replace(wanted, exports=(str(tmp_path / "few.glb"),), simplify=vars(bound)))
-    assert "of shapes and properties" in result["simplified"][0]
+    answer = headless.run(replace(wanted, exports=(str(tmp_path / "few.glb"),), simplify=bound))
+    assert "of shapes and properties" in answer.simplified[0]
     kept, weights = shape_keys(tmp_path / "few.glb")
     assert len(kept) < FRAMES
     lines = np.stack([np.interp(times, kept, shape) for shape in weights.T], axis=1)
@@ -99,5 +100,5 @@ def test_shapes_have_few_keys_where_bones_have(character, tmp_path):
 
 
 def test_without_it_shapes_stay_and_their_makers_action_stays_behind(character, tmp_path):
-    assert headless.run(job(character, tmp_path, with_face=False))["face"] == ""
+    assert headless.run(job(character, tmp_path, with_face=False)).face == ""
     assert shape_keys(tmp_path / "hero.glb") is None

@@ -9,6 +9,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy", reason="bpy is not installed: pip install '.[blender]'")
 
+from a2p_backend.wire.blender_job import BlenderJob  # noqa: E402
 from blender_addon import headless  # noqa: E402
 from blender_addon.scene.retargeting import retarget_onto  # noqa: E402
 from kinematics.errors import A2PError  # noqa: E402
@@ -30,14 +31,14 @@ def pair(tmp_path: Path) -> Path:
 
 
 def test_of_several_armatures_one_is_asked_for_by_name(pair):
-    job = headless.Job(source=str(pair), rig=str(pair), report=True)
+    job = BlenderJob(source=str(pair), rig=str(pair), report=True)
     with pytest.raises(A2PError, match=r"the source \(--source-armature\) by name, one of \w+, \w+[.]"):
         headless.run(job)
     job = replace(job, source_armature="Talking")
     with pytest.raises(A2PError, match=r"the rig \(--armature\) by name, one of \w+, \w+[.]"):
         headless.run(job)
-    result = headless.run(replace(job, armature="Still"))
-    assert (result["rig"], result["frames"]) == ("Still", 10)
+    answer = headless.run(replace(job, armature="Still"))
+    assert (answer.rig, answer.frames) == ("Still", 10)
     # Nothing of the source's file is there a second time.
     assert sorted(member.name for member in bpy.data.armatures) == ["Still", "Talking"]
-    assert result["fidelity"]["limb_direction_p99_deg"] < 0.1
+    assert answer.fidelity["limb_direction_p99_deg"] < 0.1
