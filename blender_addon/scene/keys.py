@@ -17,9 +17,9 @@ from kinematics.curves.reduction import (
     reduce_keys,
 )
 from kinematics.curves.rotation_curves import rotation_of
-from kinematics.curves.smoothing import smooth
 from kinematics.errors import A2PError
 from kinematics.retarget.detection import detect
+from kinematics.smoothing import smooth
 
 from . import keyframes
 from . import rig as rigs

@@ -1,1 +1,1 @@
-"""Animation curves: fewer keys within an error that is stated, smoothing, angles that do not jump."""
+"""Animation curves: fewer keys within an error that is stated, angles that do not jump."""

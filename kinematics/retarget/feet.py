@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinematics.arrays import FloatArray
-from kinematics.curves.smoothing import smooth
 from kinematics.retarget.contacts import Contact
+from kinematics.smoothing import smooth
 
 _BLEND_SECONDS = 4 / 30
 _SETTLING_FRAMES = 3

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinematics.curves.smoothing import smooth
 from kinematics.errors import A2PError
+from kinematics.smoothing import smooth
 
 TIME = np.arange(300) / 30.0
 
