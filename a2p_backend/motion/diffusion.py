@@ -200,10 +200,6 @@ class Diffusion:
         """(N,): the factor of x at i in the same mean."""
         return (1.0 - self.alpha_bar_previous) * np.sqrt(1.0 - self.betas) / (1.0 - self.alpha_bar)
 
-    def draw_indices(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Step indices (batch,), int64, uniform: what training draws."""
-        return torch.randint(len(self), (batch,), generator=generator)
-
     def step_numbers(self, index: Tensor) -> Tensor:
         """The full schedule's step numbers (B,) of step indices (B,)."""
         return torch.from_numpy(self.steps).to(index.device)[index]

@@ -96,4 +96,5 @@ class BlenderAnswer:
             Moment(moment["seconds"], tuple(moment["source"]), tuple(moment["rig"]))
             for moment in fields["pictures"]
         )
-        return cls(**{**fields, "pictures": pictures})
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        return cls(**{**values, "pictures": pictures})

@@ -20,7 +20,6 @@ _TRUNK = {
 }  # fmt: skip
 _ARM = {"scap": -9.0, "arm": 3.0, "arm_twist": 19.0, "forearm": 36.0, "wrist_twist": 47.5, "wrist": 55.0}
 """Centimetres along the arm from the shoulder at which each joint moves the skin alone."""
-_LEG = {"root": -10.0, "upleg": 7.0, "leg": 47.5, "talocrural": 85.0}
 _SOFTENING = 14
 
 

@@ -37,8 +37,6 @@ _HIPS = (
 )  # fmt: skip
 SHIRT_HEM, SLEEVE_END, TROUSER_END = 88.3, 22.0, 8.6
 """Height of the shirt's hem; how far along the upper arm a sleeve ends; height of the trousers' hem."""
-_CLOTH = 0.35
-"""How far a hem stands off what comes out of it."""
 _FINGER_RADII = {"index": 0.88, "middle": 0.92, "ring": 0.87, "pinky": 0.75}
 
 
