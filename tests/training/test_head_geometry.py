@@ -33,7 +33,17 @@ def test_the_head_and_its_neck_are_cut_out_with_their_skin(decoder, tmp_path):
     carried = head.weights @ np.array(
         ["neck" in name or "head" in name or "eye" in name for name in head.joints]
     )
-    assert carried.min() > 0.5
+    assert carried.min() == pytest.approx(0.5, abs=0.02)
+    # The neck ends in one line, along which everything is half the neck's.
+    sides = np.sort(head.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    sides, counts = np.unique(sides, axis=0, return_counts=True)
+    edge = np.unique(sides[counts == 1])
+    assert counts.max() == 2
+    assert len(edge) > 20
+    np.testing.assert_allclose(carried[edge], 0.5, atol=0.02)
+    a, b, c = head.uvs[head.uv_faces].swapaxes(0, 1).astype(float)
+    assert ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0] > 0).mean() > 0.995
+    assert head.vertices[: head.skin_vertices].min(axis=0)[1] == head.vertices.min(axis=0)[1]
 
 
 def test_an_avatar_without_a_head(decoder, tmp_path):
