@@ -21,6 +21,7 @@ from tests.retarget.figures import Build, figure, talk  # noqa: E402
 @pytest.fixture
 def pair(tmp_path: Path) -> Path:
     """A file with two rigs, of which the second plays."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = 30
     for name in ("Still", "Talking"):
         armature = add_armature(named(figure(Build())[0]), name)
