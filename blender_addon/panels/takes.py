@@ -34,7 +34,7 @@ class A2P_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item.a2p, "star", text="", icon="SOLO_ON" if item.a2p.star else "SOLO_OFF", emboss=False)
         if room(context) < _ROOMY:
-            if LETTER * len(item.name) > room(context) - 3 * ICON:  # with the star, and a bar to scroll with
+            if LETTER * len(item.name) > room(context) - 2 * ICON:  # for the star and the margins
                 cell = row.row()
                 cell.alignment = "LEFT"
                 cell.label(text=takes.distinction(item))
