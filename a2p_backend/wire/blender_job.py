@@ -96,5 +96,7 @@ class BlenderAnswer:
             Moment(moment["seconds"], tuple(moment["source"]), tuple(moment["rig"]))
             for moment in fields["pictures"]
         )
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-        return cls(**{**values, "pictures": pictures})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        return cls(**(values | {"pictures": pictures}))
