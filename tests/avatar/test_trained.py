@@ -15,6 +15,7 @@ from a2p_backend.avatar.shading import shade_supersampled
 from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import DECODER_FILE, DecoderError, load_decoder
+from a2p_backend.avatar.trained.footing import Footing
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.avatar.trained.portrait import TrainedPortrait, expression_matrix
 from a2p_backend.wire.settings import PlateSettings
@@ -70,6 +71,16 @@ def test_another_texture_or_network_is_another_digest(decoder, body):
     found.append(digest(replace(decoder, network=None)))
     assert len(set(found)) == 3
     assert digest(replace(decoder)) == found[0]
+
+
+def test_a_giant_that_floats_stands_on_the_floor_as_tall_as_a_person(decoder):
+    assert Footing.of(decoder.vertices) == Footing()
+    giant = 3.0 * decoder.vertices - np.array([0.0, 0.0, 2.0], np.float32)
+    placed = Footing.of(giant).place(giant)
+    assert placed[:, 2].min() == pytest.approx(0.0, abs=1e-4)
+    assert placed[:, 2].max() == pytest.approx(1.75, abs=1e-4)
+    child = 0.75 * decoder.vertices
+    np.testing.assert_array_equal(Footing.of(child).place(child), child)
 
 
 def test_the_skin_follows_the_rig(decoder, body):

@@ -16,8 +16,9 @@ from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.avatar.surface import Surface
 from a2p_backend.avatar.trained.carriers import Carrier, carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder, FloatArray
+from a2p_backend.avatar.trained.footing import Footing
 from a2p_backend.wire.performance import Performance
-from a2p_backend.wire.settings import PlateSettings
+from a2p_backend.wire.settings import PlateSettings, ViewCamera
 from kinematics.body import Body
 from kinematics.stage import place_on_stage
 
@@ -60,7 +61,11 @@ class TrainedPortrait:
             decoder.faces, decoder.source, decoder.uvs, decoder.texture, decoder.gloss, rasteriser.device
         )
         shown = settings.frames_of(performance.frame_count)
-        shapes = zip(self.vertices(performance, shown), self.light(performance, shown), strict=True)
+        # A camera of the scene is to see the character where its rig is.
+        in_scene = isinstance(settings.view, ViewCamera)
+        footing = Footing() if in_scene else Footing.of(decoder.vertices)
+        placed = map(footing.place, self.vertices(performance, shown))
+        shapes = zip(placed, self.light(performance, shown), strict=True)
         yield from studio_pictures(shapes, surface, settings, rasteriser)
 
     def vertices(self, performance: Performance, frames: range) -> Iterator[npt.NDArray[np.float32]]:
