@@ -58,31 +58,6 @@ def write_point_cache(
         raise PointCacheError(f"The cache was to have {count} frames, but {written} came.")
 
 
-def read_point_cache(path: str | Path) -> tuple[FloatArray, float | None]:
-    """Frames (T, V, 3) float32, and the frame rate where the file tells it (an .mdd of two frames or more).
-
-    Raises PointCacheError where the file is not such a cache or is cut short.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PointCacheError(f"The point cache {path} cannot be read: {error.strerror}.") from error
-    try:
-        if content.startswith(_PC2_SIGNATURE):
-            _, _, points, _, _, count = struct.unpack_from("<12siiffi", content)
-            frames = np.frombuffer(content, "<f4", count * points * 3, _PC2_HEADER)
-            rate = None
-        else:
-            count, points = struct.unpack_from(">ii", content)
-            times = np.frombuffer(content, ">f4", count, 8)
-            frames = np.frombuffer(content, ">f4", count * points * 3, 8 + 4 * count)
-            rate = float(1.0 / (times[1] - times[0])) if count > 1 else None
-    except (struct.error, ValueError) as error:
-        raise PointCacheError(f"{path} is not a whole point cache: {error}.") from error
-    return frames.reshape(count, points, 3).astype(np.float32), rate
-
-
 def read_point_cache_size(path: str | Path) -> tuple[int, int]:
     """Frames and vertices of a .pc2 file. Raises PointCacheError where it is none, or is cut short."""
     path = Path(path)

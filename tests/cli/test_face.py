@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from a2p_backend.cli import app
 from a2p_backend.wire.performance import Performance, load_take, save_take
 from kinematics.face_mesh import load_default_face_mesh
-from kinematics.point_cache import read_point_cache
+from tests.point_caches import read_point_cache
 
 
 @pytest.fixture

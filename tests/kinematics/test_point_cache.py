@@ -8,7 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from kinematics.point_cache import PointCacheError, read_point_cache, write_obj, write_point_cache
+from kinematics.point_cache import PointCacheError, read_point_cache_size, write_obj, write_point_cache
+from tests.point_caches import read_point_cache
 
 FRAMES = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
 
@@ -42,7 +43,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
     cut = tmp_path / "cut.pc2"
     cut.write_bytes(b"POINTCACHE2\0" + struct.pack("<iiffi", 1, 4, 0.0, 1.0, 2))
     with pytest.raises(PointCacheError, match="whole"):
-        read_point_cache(cut)
+        read_point_cache_size(cut)
 
 
 def test_obj():
