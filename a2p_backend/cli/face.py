@@ -5,13 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from a2p_backend import blender_process
-from a2p_backend.avatar.head import FloatArray, Head, HeadSurface
 from a2p_backend.cli.console import StageBars, check_writable, done
 from a2p_backend.wire.performance import Performance, load_take
 from a2p_backend.wire.progress import Progress
@@ -20,6 +19,9 @@ from kinematics.errors import A2PError
 from kinematics.face.live_link import write_live_link
 from kinematics.files import atomic_write
 from kinematics.point_cache import FORMATS, write_obj, write_point_cache
+
+if TYPE_CHECKING:
+    from a2p_backend.avatar.head import FloatArray, Head, HeadSurface
 
 _METRES = 0.01
 _EXPORT_SECONDS = 900

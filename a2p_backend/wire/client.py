@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import zmq
@@ -34,9 +34,11 @@ from a2p_backend.wire.protocol import (
     encode,
 )
 from a2p_backend.wire.settings import MAX_RECORDING_SECONDS, GenerateSettings, PlateSettings
-from kinematics.body import Body
 from kinematics.errors import A2PError
-from kinematics.face.motion import FaceMotion
+
+if TYPE_CHECKING:
+    from kinematics.body import Body
+    from kinematics.face.motion import FaceMotion
 
 MAX_CLIP_BYTES = MAX_ARRAY_BYTES
 DEFAULT_HEARTBEAT = 2.0
@@ -442,6 +444,8 @@ def _read_actors(message: Message) -> tuple[ActorInfo, ...]:
 
 
 def _read_body(message: Message) -> Body:
+    from kinematics.body import Body  # here, because every command of `a2p` imports the client
+
     return Body.from_arrays(message.arrays)
 
 
@@ -454,6 +458,8 @@ def _read_plate(message: Message) -> bytes:
 
 
 def _read_face_motion(message: Message) -> FaceMotion:
+    from kinematics.face.motion import FaceMotion
+
     return FaceMotion(message.arrays["gram"], message.arrays["products"])
 
 

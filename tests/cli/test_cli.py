@@ -167,7 +167,7 @@ def test_help_loads_nothing_heavy() -> None:
     program = (
         "import sys, typer.testing, a2p_backend.cli as cli;"
         "assert 'generate' in typer.testing.CliRunner().invoke(cli.app, ['--help']).output;"
-        "heavy = {'torch', 'scipy', 'soundfile', 'av', 'moderngl', 'pydantic', 'kinematics.retarget.solver'};"
+        "heavy = {'torch', 'scipy', 'soundfile', 'av', 'moderngl', 'pydantic', 'kinematics.body'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     output = subprocess.run(
