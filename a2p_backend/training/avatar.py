@@ -28,7 +28,7 @@ from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar_network import AvatarTrainable, Displacements, psnr
-from a2p_backend.training.avatar_texture import Seen, Skin, fit_texture, look
+from a2p_backend.training.avatar_texture import Seen, Skin, charts_of, fit_texture, look
 from a2p_backend.training.avatar_views import (
     AvatarTrainingError,
     OnStep,
@@ -270,11 +270,12 @@ def fit(
         rig.vertices, rig.source[rig.faces], rig.uvs[rig.faces], plain["shape_moves"].astype(np.float32)
     )
     loop = config.loop
+    charts = charts_of(rig.faces, rig.uvs, config.texture, rasteriser)
 
     def fit_plain() -> dict[str, np.ndarray]:
         seen = look(views_of(plain), skin, rasteriser, on_step)
         fitted, seen_share = fit_texture(
-            seen, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, on_step
+            seen, charts, config.texture_steps, config.pixels, config.rate, loop.seed, on_step
         )
         return {"texture": fitted.numpy(), "coverage": np.array(seen_share)}
 
@@ -283,7 +284,7 @@ def fit(
     lit_views = views_of(under_dome)
     training, choosing, held_out = _apart(look(lit_views, skin, rasteriser, on_step, _FINENESS))
     still, _ = fit_texture(
-        training, config.texture, config.texture_steps, config.pixels, config.rate, loop.seed, lambda *_: None
+        training, charts, config.texture_steps, config.pixels, config.rate, loop.seed, lambda *_: None
     )
     still = max(
         (still, lit_alike(texture, still)), key=lambda each: psnr(linear_from_srgb(each), None, choosing)

@@ -17,8 +17,11 @@ from torch.nn.functional import grid_sample
 
 from a2p_backend.avatar.rasteriser import Rasteriser
 from a2p_backend.training.avatar_views import AvatarTrainingError, OnStep, View
+from kinematics.camera import Camera
 
 _LEAST_ALPHA = 0.99
+_BLEED = 4
+"""Texels by which a chart's colours go on beyond its border, where look-ups between texels reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +100,45 @@ def sample(texture: Tensor, uv: Tensor) -> Tensor:
     return samples[0].permute(1, 2, 0)
 
 
+def charts_of(corners: np.ndarray, uvs: np.ndarray, size: int, rasteriser: Rasteriser) -> Tensor:
+    """(size, size) the number of the chart that each texel's middle lies in, -1 for none.
+
+    corners: (F, 3) numbers of corners, which only faces of one chart share. uvs: (C, 2).
+    """
+    chart = np.arange(len(uvs))
+    while True:
+        before = chart.copy()
+        np.minimum.at(chart, corners.ravel(), np.repeat(chart[corners].min(axis=1), 3))
+        if np.array_equal(before, chart):
+            break
+    # The texture is a wall before a camera for which a texel is a pixel.
+    wall = np.column_stack([uvs * size, np.ones(len(uvs))]).astype(np.float32)
+    camera = Camera(np.eye(3), np.eye(3, 4), size, size)
+    device = rasteriser.device
+    faces = torch.from_numpy(corners.astype(np.int64)).to(device)
+    face = rasteriser.rasterise(torch.from_numpy(wall).to(device), faces, camera).face_index.cpu().long()
+    of_face = torch.from_numpy(chart[corners[:, 0]])
+    return torch.where(face >= 0, of_face[face.clamp(min=0)], -1)
+
+
 def fit_texture(
-    seen: Sequence[Seen], size: int, steps: int, pixels: int, rate: float, seed: int, on_step: OnStep
+    seen: Sequence[Seen],
+    charts: Tensor,
+    steps: int,
+    pixels: int,
+    rate: float,
+    seed: int,
+    on_step: OnStep,
 ) -> tuple[Tensor, float]:
-    """(3, size, size) sRGB 0 to 1, and the share of its texels that some picture showed."""
+    """(3, size, size) sRGB 0 to 1, and the share of its texels that some picture showed.
+
+    charts: (size, size), see `charts_of`.
+    """
+    size = len(charts)
     uv, colour = torch.cat([each.uv for each in seen]), torch.cat([each.colour for each in seen])
     weight = torch.cat([each.weight for each in seen])
     mean, known = _mean_texture(uv.mean(dim=1), colour, weight, size)
-    texture = _spread(mean, known).permute(2, 0, 1).clone().requires_grad_()
+    texture = _spread(mean, known, charts).permute(2, 0, 1).clone().requires_grad_()
     optimiser = torch.optim.Adam([texture], lr=rate, betas=(0.9, 0.99))
     generator = torch.Generator().manual_seed(seed)
     weight = weight.sqrt()
@@ -117,7 +151,7 @@ def fit_texture(
         loss.backward()
         optimiser.step()
         on_step("texture", step + 1, steps)
-    fitted = _spread(texture.detach().permute(1, 2, 0), known).permute(2, 0, 1).clamp(0.0, 1.0)
+    fitted = _spread(texture.detach().permute(1, 2, 0), known, charts).permute(2, 0, 1).clamp(0.0, 1.0)
     return fitted, float(known.float().mean())
 
 
@@ -132,8 +166,40 @@ def _mean_texture(uv: Tensor, colour: Tensor, weight: Tensor, size: int) -> tupl
     return mean.reshape(size, size, 3), known.reshape(size, size)
 
 
-def _spread(texture: Tensor, known: Tensor) -> Tensor:
-    """Colours for texels that no picture shows, each from the smallest neighbourhood that knows any."""
+def _spread(texture: Tensor, known: Tensor, charts: Tensor) -> Tensor:
+    """Colours for texels that no picture shows: from their own chart, or else from near it, or else from the
+    smallest neighbourhood that knows any.
+    """
+    inside = charts >= 0
+    while True:
+        grown, more = _grown(texture, known & inside, charts, alike=True)
+        if not (more & ~known).any():
+            break
+        texture, known = torch.where((more & ~known)[..., None], grown, texture), known | more
+    for _ in range(_BLEED):
+        grown, more = _grown(texture, known, charts, alike=False)
+        more = more & ~known & ~inside
+        texture, known = torch.where(more[..., None], grown, texture), known | more
+    return _from_around(texture, known)
+
+
+def _grown(texture: Tensor, known: Tensor, charts: Tensor, *, alike: bool) -> tuple[Tensor, Tensor]:
+    """The mean of each texel's known neighbours, where `alike` of the same chart only; whether it has one."""
+    total, count = torch.zeros_like(texture), torch.zeros(known.shape)
+    for axis in (0, 1):
+        for shift in (1, -1):
+            beside = known.roll(shift, axis)
+            edge = 0 if shift == 1 else -1
+            beside.select(axis, edge).fill_(False)
+            if alike:
+                beside = beside & (charts.roll(shift, axis) == charts)
+            total += texture.roll(shift, axis) * beside[..., None]
+            count += beside
+    return total / count.clamp(min=1.0)[..., None], count > 0
+
+
+def _from_around(texture: Tensor, known: Tensor) -> Tensor:
+    """Each unknown texel from the smallest neighbourhood that knows any."""
     levels = [(texture * known[..., None], known.float()[..., None])]
     while levels[-1][1].shape[0] > 1:
         colour, weight = levels[-1]

@@ -14,6 +14,7 @@ from a2p_backend.avatar import opengl
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar import AvatarConfig, AvatarTrainingError, fit
 from a2p_backend.training.avatar_network import Displacements
+from a2p_backend.training.avatar_texture import Seen, charts_of, fit_texture
 from a2p_backend.training.loop import LoopConfig
 from kinematics.camera import look_at
 
@@ -137,6 +138,23 @@ def test_displacements_alone_are_kept_of_a_network():
     assert torch.equal(light.light(codes), both.light(codes))
     assert light.config.fields == 0
     assert both.only(light=False, geometry=False) is None
+
+
+def test_texels_that_no_picture_shows_are_coloured_by_their_own_chart(gl):
+    """Two charts side by side, of which the pictures show a texel in one and all but a few in the other."""
+    uvs = np.array([[0, 0], [0.48, 0], [0.48, 1], [0, 1], [0.52, 0], [1, 0], [1, 1], [0.52, 1]], np.float32)
+    corners = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]])
+    charts = charts_of(corners, uvs, 32, gl)
+    assert charts[:, 2].unique().tolist() == [0]
+    assert charts[:, -3].unique().tolist() == [4]
+    places = torch.cat([torch.tensor([[0.05, 0.05]]), torch.rand(4000, 2) * torch.tensor([0.45, 1.0]) + 0.54])
+    places = places[places.max(dim=1).values < 1.0]
+    colours = torch.tensor([[1.0, 0.0, 0.0]]).repeat(len(places), 1)
+    colours[0] = torch.tensor([0.0, 0.0, 1.0])
+    seen = Seen(places[:, None], colours, torch.ones(len(places)), torch.zeros(0))
+    texture, _ = fit_texture([seen], charts, 1, 100, 1e-4, 0, lambda *_: None)
+    assert texture[2, :, :15].min() > 0.95
+    assert texture[0, :, 17:].min() > 0.95
 
 
 def test_a_stopped_training_goes_on(gl, tmp_path):
