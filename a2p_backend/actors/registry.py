@@ -9,7 +9,6 @@ import platformdirs
 
 from a2p_backend.actors.manifest import MANIFEST_NAME, ActorError
 
-DEFAULT_ACTOR = "default"
 HOME_VARIABLE = "A2P_ACTORS"
 
 

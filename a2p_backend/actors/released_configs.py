@@ -14,17 +14,17 @@ from typing import Any, Literal
 from a2p_backend.actors.addresses import where_to_get
 from a2p_backend.actors.manifest import ActorError
 from a2p_backend.actors.released_tensors import Stored, naming
-from a2p_backend.actors.statistics import FACE_WIDTH, POSE_WIDTH
 from a2p_backend.audio.wav2vec import Wav2VecConfig
 from a2p_backend.motion.film_transformer import FiLMConfig
 from a2p_backend.motion.guide_transformer import GuideConfig
 from a2p_backend.motion.lip_regressor import LipConfig
 from a2p_backend.motion.vq_codec import CodecConfig
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE
 
 
 def film_config(name: Literal["face", "body"], stored: Stored, args: Mapping[str, Any]) -> FiLMConfig:
     """Of a denoiser. Raises ActorError where its arguments are not its own, or it is of another kind."""
-    data_format, features = {"face": ("face", FACE_WIDTH), "body": ("pose", POSE_WIDTH)}[name]
+    data_format, features = {"face": ("face", FACE_SIZE), "body": ("pose", POSE_SIZE)}[name]
     if args.get("data_format") != data_format:
         raise ActorError(f"data_format is {args.get('data_format')!r}, not {data_format!r}")
     for flag, built in (("not_rotary", False), ("unconstrained", False), ("noise_schedule", "cosine")):
@@ -93,8 +93,8 @@ def codec_config(stored: Stored, args: Mapping[str, Any]) -> CodecConfig:
         codes=_number(args, "code_dim"),
         depth=_layers(args, "depth", stored, "quantizer.layers."),
     )
-    if config.features != POSE_WIDTH:
-        raise ActorError(f"it codes {config.features} numbers, not a pose's {POSE_WIDTH}")
+    if config.features != POSE_SIZE:
+        raise ActorError(f"it codes {config.features} numbers, not a pose's {POSE_SIZE}")
     return config
 
 

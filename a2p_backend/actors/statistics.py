@@ -13,18 +13,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE
 from kinematics.errors import A2PError
 from kinematics.files import whole_file
 
-POSE_WIDTH = 104
-FACE_WIDTH = 256
 FORMAT = "a2p statistics 1"
 
 _SHAPES = {
-    "pose_mean": (POSE_WIDTH,),
-    "pose_std": (POSE_WIDTH,),
-    "face_mean": (FACE_WIDTH,),
-    "face_std": (FACE_WIDTH,),
+    "pose_mean": (POSE_SIZE,),
+    "pose_std": (POSE_SIZE,),
+    "face_mean": (FACE_SIZE,),
+    "face_std": (FACE_SIZE,),
     "audio_mean": (2,),
     "audio_std": (),
 }

@@ -20,12 +20,10 @@ from a2p_backend.audio.resampling import Resampler
 from a2p_backend.audio.riff import WavLength, wav_length
 from a2p_backend.audio.track import BYTES_A_SAMPLE, IN_MEMORY, Mix, Rearranged, Samples, Section, Track
 from a2p_backend.wire.client import MAX_CLIP_BYTES
-from a2p_backend.wire.performance import FPS, MAX_FRAMES
+from a2p_backend.wire.performance import FPS, MAX_FRAMES, SAMPLE_RATE, SAMPLES_PER_FRAME
 from a2p_backend.wire.settings import MAX_SENT_SECONDS
 from kinematics.errors import A2PError
 
-SAMPLE_RATE = 48_000
-SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 BLOCK = 1 << 14
 COMFORTABLE_SECONDS = 1
 MAX_SECONDS = MAX_FRAMES // FPS

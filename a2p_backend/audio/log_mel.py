@@ -13,9 +13,7 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional
 
-SAMPLE_RATE = 48_000
-SAMPLES_PER_FRAME = 1600
-"""One frame of motion at 30 fps."""
+from a2p_backend.wire.performance import SAMPLE_RATE, SAMPLES_PER_FRAME
 
 _WINDOW = 2400
 """50 ms: two periods of a low voice, and 20 Hz between the bins."""

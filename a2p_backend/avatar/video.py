@@ -18,10 +18,9 @@ import numpy as np
 from av.video.reformatter import Colorspace
 
 from a2p_backend.avatar.contact_sheet import PictureError, write_png
+from a2p_backend.wire.performance import SAMPLE_RATE
 from kinematics.errors import A2PError
 from kinematics.files import atomic_write, remove_leftovers, temporary_beside
-
-SAMPLE_RATE = 48_000
 
 _CODECS = {
     # A key frame every half second and no frames that wait for later ones: Blender scrubs through it.

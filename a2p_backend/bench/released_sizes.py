@@ -10,13 +10,14 @@ from torch import nn
 
 from a2p_backend.actors.actor import Actor
 from a2p_backend.actors.manifest import ActorManifest
-from a2p_backend.actors.statistics import FACE_WIDTH, POSE_WIDTH, Statistics
+from a2p_backend.actors.statistics import Statistics
 from a2p_backend.audio.wav2vec import LipAudioEncoder, VQWav2Vec
 from a2p_backend.bench.seeding import seed_weights
 from a2p_backend.motion.film_transformer import FiLMConfig, FiLMTransformer
 from a2p_backend.motion.guide_transformer import GuideTransformer
 from a2p_backend.motion.lip_regressor import LipRegressor
 from a2p_backend.motion.vq_codec import VQCodec
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE
 from kinematics.body import load_default_body
 
 NAME = "released-sizes"
@@ -36,10 +37,10 @@ def released_sizes_actor(device: torch.device) -> Actor:
     return Actor(
         manifest=ActorManifest(name=NAME, features={"kind": VQWav2Vec.kind}, networks={}),
         statistics=Statistics(
-            np.zeros(POSE_WIDTH),
-            np.ones(POSE_WIDTH),
-            np.zeros(FACE_WIDTH),
-            np.ones(FACE_WIDTH),
+            np.zeros(POSE_SIZE),
+            np.ones(POSE_SIZE),
+            np.zeros(FACE_SIZE),
+            np.ones(FACE_SIZE),
             np.zeros(2),
             np.array(0.1),
         ),

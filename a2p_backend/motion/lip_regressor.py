@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from a2p_backend.motion.film_decoder import Attention
-
-SAMPLES_PER_FRAME = 1600
+from a2p_backend.wire.performance import SAMPLES_PER_FRAME
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from a2p_backend.actors.statistics import FACE_WIDTH, POSE_WIDTH, Statistics
+from a2p_backend.actors.statistics import Statistics
+from a2p_backend.wire.performance import FACE_SIZE, POSE_SIZE, SAMPLE_RATE, SAMPLES_PER_FRAME
 from kinematics.errors import A2PError
-
-SAMPLE_RATE = 48_000
-SAMPLES_PER_FRAME = 1600
-"""Audio samples of a motion frame: 48 kHz at 30 frames a second."""
 
 GUIDE_INTERVAL = 30
 """Frames from one guide pose to the next."""
@@ -50,8 +47,8 @@ class DatasetError(A2PError):
 class Signal(Enum):
     """Which motion a dataset serves; the value is its width."""
 
-    POSE = POSE_WIDTH
-    FACE = FACE_WIDTH
+    POSE = POSE_SIZE
+    FACE = FACE_SIZE
 
     @property
     def width(self) -> int:
@@ -148,10 +145,10 @@ def _read_scene(folder: Path, name: str, swaps_channels: bool) -> Scene:
     missing = _map_array(folder / f"{name}_missing_face_frames.npy")
     audio_path = folder / f"{name}_audio.wav"
     frames = len(pose)
-    if pose.shape != (frames, POSE_WIDTH) or face.shape != (frames, FACE_WIDTH):
+    if pose.shape != (frames, POSE_SIZE) or face.shape != (frames, FACE_SIZE):
         raise DatasetError(
             f"{folder / name}: pose {pose.shape} and face {face.shape} do not belong together: (frames,"
-            f" {POSE_WIDTH}) and (frames, {FACE_WIDTH}) are needed."
+            f" {POSE_SIZE}) and (frames, {FACE_SIZE}) are needed."
         )
     if missing.size and not (missing.dtype.kind in "iu" and missing.min() >= 0 and missing.max() < frames):
         raise DatasetError(f"{folder / name}: the missing face frames are not frame numbers of the scene.")

@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 
 from kinematics.array_files import ArrayFileError, read_npz
 from kinematics.errors import A2PError
+from kinematics.face_codes import FACE_WIDTH
 from kinematics.files import atomic_write
 
 FPS = 30
+SAMPLE_RATE = 48_000
+"""Samples a second of the sound that networks hear and videos have."""
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 POSE_SIZE = 104
-FACE_SIZE = 256
+FACE_SIZE = FACE_WIDTH
 MAX_FRAMES = 8 * 3600 * FPS
 
 TAKE_FORMAT = "a2p-take"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-FPS = 30
+from a2p_backend.wire.performance import FPS
 
 
 def ease(s: np.ndarray) -> np.ndarray:

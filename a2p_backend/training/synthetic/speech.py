@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+from a2p_backend.wire.performance import SAMPLE_RATE
 from kinematics.errors import A2PError
 
-SAMPLE_RATE = 48_000
 TIMEOUT_SECONDS = 30
 
 
