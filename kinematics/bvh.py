@@ -154,7 +154,8 @@ def read_bvh(path: str | Path, *, unit: Unit = "cm") -> BVHMotion:
         raise BVHError(f"{path} does not hold a usable skeleton: {error}.") from error
     frame_time, rows = _read_motion(lines, sum(map(len, hierarchy.channels)), str(path))
     if len(rows) * len(skeleton) > MAX_STATES:
-        raise BVHError(f"{path} is longer than can be read: {len(rows)} frames of {len(skeleton)} joints.")
+        size = f"{len(rows)} frames of {len(skeleton)} joints"
+        raise BVHError(f"{path} is longer than can be read, {size}: cut it into parts.")
     return BVHMotion(skeleton, _local_states(skeleton, hierarchy.channels, rows, unit), frame_time)
 
 
