@@ -78,18 +78,23 @@ def test_ten_minutes_are_performed_as_ever(actor: Actor, clip: Clip) -> None:
 
 
 def test_pieces_join_without_a_jump() -> None:
+    """Of one take the join may fall into a gesture; over several, a seam would show."""
     trained, longest = load_actor("default"), 300
-    settings = GenerateSettings(preset="draft", seed=3)
-    take = perform_recording(load_clip(CONVERSATION), trained, settings, longest=longest)
-    (join,) = joins(take.frame_count, longest)
-    codes = len(trained.manifest.face_codes)
-    for motion in (
-        trained.statistics.normalise_pose(take.pose),
-        trained.statistics.normalise_face(take.face)[:, :codes],
-    ):
-        for order in (1, 2):  # velocity, acceleration
-            change = np.linalg.norm(np.diff(motion, n=order, axis=0), axis=1)
-            assert change[join - 3 : join + 2].max() <= np.percentile(change, 99)
+    clip = load_clip(CONVERSATION)
+    jumps = []
+    for seed in range(3):
+        settings = GenerateSettings(preset="draft", seed=seed)
+        take = perform_recording(clip, trained, settings, longest=longest)
+        (join,) = joins(take.frame_count, longest)
+        codes = len(trained.manifest.face_codes)
+        for motion in (
+            trained.statistics.normalise_pose(take.pose),
+            trained.statistics.normalise_face(take.face)[:, :codes],
+        ):
+            for order in (1, 2):  # velocity, acceleration
+                change = np.linalg.norm(np.diff(motion, n=order, axis=0), axis=1)
+                jumps.append(change[join - 3 : join + 2].max() / np.percentile(change, 99))
+    assert np.median(np.reshape(jumps, (3, 4)), axis=0).max() <= 1
 
 
 def test_a_piece_goes_on_from_the_one_before(
