@@ -68,7 +68,7 @@ def _before_the_pupils(head, face):
     for side in (1.0, -1.0):
         eye = EYE * (side, 1.0, 1.0)
         a, b, c = (triangles[:, corner, :2] - eye[:2] - 0.02 for corner in range(3))
-        areas = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
+        areas = np.stack([p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0] for p, q in ((b, c), (c, a), (a, b))])
         hit = (areas > 0).all(axis=0) | (areas < 0).all(axis=0)
         depth = np.einsum("kf,fk->f", areas[:, hit] / areas[:, hit].sum(axis=0), triangles[hit][..., 2])
         found.append(depth.max() - eye[2])
