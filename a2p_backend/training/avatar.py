@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from a2p_backend.actors.actor import load_actor_body
 from a2p_backend.actors.manifest import AVATAR_FOLDER, MANIFEST_NAME, ActorManifest
@@ -28,7 +29,7 @@ from a2p_backend.avatar.trained.carriers import carrier_for
 from a2p_backend.avatar.trained.decoder import Decoder
 from a2p_backend.avatar.trained.network import AvatarNetwork, NetworkConfig
 from a2p_backend.training.avatar_network import AvatarTrainable, Displacements, psnr
-from a2p_backend.training.avatar_texture import Seen, Skin, charts_of, fit_texture, look
+from a2p_backend.training.avatar_texture import Seen, Skin, charts_of, fit_texture, from_around, look, sample
 from a2p_backend.training.avatar_views import (
     AvatarTrainingError,
     OnStep,
@@ -56,6 +57,7 @@ to have, half to report on.
 """
 _LIGHT_CELL = 8
 """Texels along a side of what a light that stays the same tells apart."""
+_MOST_LIGHT = 1.2
 
 
 @dataclass(frozen=True)
@@ -283,12 +285,12 @@ def fit(
     texture, coverage = torch.from_numpy(found["texture"]), float(found["coverage"])
     lit_views = views_of(under_dome)
     training, choosing, held_out = _apart(look(lit_views, skin, rasteriser, on_step, _FINENESS))
-    still, _ = fit_texture(
+    fitted, _ = fit_texture(
         training, charts, config.texture_steps, config.pixels, config.rate, loop.seed, lambda *_: None
     )
-    still = max(
-        (still, lit_alike(texture, still)), key=lambda each: psnr(linear_from_srgb(each), None, choosing)
-    )
+    still = lit_alike(texture, training)
+    # Of low pictures the fitted one is coarse, though it may come nearer to them: it is what to compare with.
+    best_still = max((still, fitted), key=lambda each: psnr(linear_from_srgb(each), None, choosing))
     residuals = np.zeros((0, len(rig.vertices), 3)) if poses is None else residuals_of(rig, poses)
     learnt = _displacements(residuals, poses)
     # Where there are no expressions the light stays the same, which the texture can say.
@@ -304,14 +306,14 @@ def fit(
         assert isinstance(trained, AvatarNetwork)
         network = trained
 
-    plain_light, still_light = linear_from_srgb(texture), linear_from_srgb(still)
+    plain_light, best_light = linear_from_srgb(texture), linear_from_srgb(best_still)
     lit = network is not None and bool(channels)
-    lit = lit and psnr(plain_light, network, choosing) > psnr(still_light, None, choosing)
+    lit = lit and psnr(plain_light, network, choosing) > psnr(best_light, None, choosing)
     with_it, without = _errors(network, residuals, poses, choosing=True)
     displaced = with_it < without
     report = FitReport(
         psnr(plain_light, network, held_out) if channels else None,
-        psnr(still_light, None, held_out),
+        psnr(best_light if lit else linear_from_srgb(still), None, held_out),
         *_errors(network, residuals, poses, choosing=False),
         lit,
         displaced,
@@ -321,13 +323,19 @@ def fit(
     return replace(rig, network=kept_network, texture=_as_bytes(texture if lit else still)), report
 
 
-def lit_alike(texture: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """The finer texture (3, S, S) with the coarse light of another one (3, S, S), sRGB both."""
-    fine, other = linear_from_srgb(texture)[None], linear_from_srgb(seen)[None]
-    cells = max(1, texture.shape[-1] // _LIGHT_CELL)
-    coarse = adaptive_avg_pool2d(other, cells) / adaptive_avg_pool2d(fine, cells).clamp(min=1e-3)
-    light = interpolate(coarse, size=texture.shape[1:], mode="bilinear", align_corners=False)
-    return srgb_from_linear((fine * light)[0])
+def lit_alike(texture: torch.Tensor, pictures: Sequence[Seen]) -> torch.Tensor:
+    """The texture (3, S, S), sRGB, under the light that pictures have in common: coarse, without colour."""
+    plain, cells = linear_from_srgb(texture), max(1, texture.shape[-1] // _LIGHT_CELL)
+    shown, unlit = torch.zeros(cells**2), torch.zeros(cells**2)
+    for seen in pictures:
+        column, row = (seen.uv.mean(dim=1) * cells).long().clamp(0, cells - 1).unbind(dim=1)
+        cell = row * cells + column
+        shown.index_add_(0, cell, seen.weight * linear_from_srgb(seen.colour).mean(dim=1))
+        unlit.index_add_(0, cell, seen.weight * sample(plain, seen.uv).mean(dim=(1, 2)))
+    light = (shown / unlit.clamp(min=1e-9)).clamp(0.0, _MOST_LIGHT).reshape(cells, cells, 1)
+    light = from_around(light, (unlit > 1e-6).reshape(cells, cells)).permute(2, 0, 1)
+    fine = interpolate(light[None], size=texture.shape[1:], mode="bilinear", align_corners=False)[0]
+    return srgb_from_linear(plain * fine)
 
 
 def _as_bytes(texture: torch.Tensor) -> np.ndarray:

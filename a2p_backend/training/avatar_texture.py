@@ -180,7 +180,7 @@ def _spread(texture: Tensor, known: Tensor, charts: Tensor) -> Tensor:
         grown, more = _grown(texture, known, charts, alike=False)
         more = more & ~known & ~inside
         texture, known = torch.where(more[..., None], grown, texture), known | more
-    return _from_around(texture, known)
+    return from_around(texture, known)
 
 
 def _grown(texture: Tensor, known: Tensor, charts: Tensor, *, alike: bool) -> tuple[Tensor, Tensor]:
@@ -198,13 +198,13 @@ def _grown(texture: Tensor, known: Tensor, charts: Tensor, *, alike: bool) -> tu
     return total / count.clamp(min=1.0)[..., None], count > 0
 
 
-def _from_around(texture: Tensor, known: Tensor) -> Tensor:
-    """Each unknown texel from the smallest neighbourhood that knows any."""
+def from_around(texture: Tensor, known: Tensor) -> Tensor:
+    """A picture (S, S, C); what is not known of it (S, S) from the smallest neighbourhood that knows any."""
     levels = [(texture * known[..., None], known.float()[..., None])]
     while levels[-1][1].shape[0] > 1:
         colour, weight = levels[-1]
         half = colour.shape[0] // 2
-        colour = colour[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 3).sum((1, 3))
+        colour = colour[: 2 * half, : 2 * half].reshape(half, 2, half, 2, -1).sum((1, 3))
         weight = weight[: 2 * half, : 2 * half].reshape(half, 2, half, 2, 1).sum((1, 3))
         scale = weight.clamp(min=1.0)
         levels.append((colour / scale, weight / scale))
