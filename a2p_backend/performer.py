@@ -30,7 +30,7 @@ from a2p_backend.motion.guide_writer import GuideWriter
 from a2p_backend.motion.held import Held
 from a2p_backend.motion.precision import arithmetic, computing_in, lip_arithmetic
 from a2p_backend.motion.sampler import sample
-from a2p_backend.motion.windowed import windowed_denoiser
+from a2p_backend.motion.windowed import unrounded_denoiser, windowed_denoiser
 from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_in_pauses
 from a2p_backend.wire.edit import FACE, UNEDITED, Edit, FrameRange, frames_in, is_given
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
@@ -252,13 +252,17 @@ class _Job:
             skip = int((diffusion.steps > self.edit.strength * (FULL_STEPS - 1)).sum())
             initial = held.motion[None] if skip else None
         noise = torch.randn(1, self.frames, network.config.features, generator=self._generator(stage))
-        with computing_in(network, arithmetic(solver.precision, self.actor.device)):
-            denoise = windowed_denoiser(network, heard.windows, tokens, guide, scale, self.cancelled)
+        products = arithmetic(solver.precision, self.actor.device)
+        inputs = (network, heard.windows, tokens, guide, scale, self.cancelled)
+        with computing_in(network, products):
+            denoise = windowed_denoiser(*inputs)
+            last = denoise if products is torch.float32 else unrounded_denoiser(*inputs)
             motion = sample(
                 denoise if held is None else held.within(denoise),
                 noise.to(self.actor.device),
                 diffusion,
                 order=solver.order,
+                last=last if held is None else held.within(last),
                 initial=initial,
                 skip=skip,
                 on_step=lambda state: self.on_progress(Progress(stage, state.done, state.total)),

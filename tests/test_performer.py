@@ -121,6 +121,25 @@ def test_conditions_beyond_the_budget_are_computed_anew_to_the_same_end(
     assert all(torch.equal(kept, anew) for kept, anew in zip(*motions, strict=True))
 
 
+def test_half_precision_takes_its_last_step_in_single(
+    actor: Actor, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = {}
+    for part in (actor.denoiser, actor.face):
+        assert part is not None
+        seen = computed[part] = []
+
+        def guided(*inputs, _part=part, _seen=seen, _guided=part.guided):
+            _seen.append(_part.arithmetic)
+            return _guided(*inputs)
+
+        monkeypatch.setattr(part, "guided", guided)
+    monkeypatch.setattr("a2p_backend.performer.arithmetic", lambda precision, device: torch.bfloat16)
+    perform(clip, actor, SETTINGS)
+    for seen in computed.values():
+        assert seen == [torch.bfloat16] * 3 + [torch.float32]
+
+
 @pytest.mark.parametrize("missing", ["face", "guide"])
 def test_what_an_actor_lacks_stays_at_rest_and_is_said(missing: str, clip: Clip, tmp_path) -> None:
     kept = tuple(name for name in ("face", "guide", "codec", "body") if name != missing)

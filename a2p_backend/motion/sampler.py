@@ -42,6 +42,7 @@ def sample(
     diffusion: Diffusion,
     *,
     order: int = 1,
+    last: Denoiser | None = None,
     initial: Tensor | None = None,
     skip: int = 0,
     on_step: Callable[[SamplerState], None] | None = None,
@@ -49,12 +50,13 @@ def sample(
 ) -> Tensor:
     """Samples a motion (B, T, C) deterministically from `noise` (B, T, C): the last step's x0.
 
-    order: 1 is DDIM, 2 is DPM-Solver++(2M). initial, skip: see `ddim_states`. `on_step` hears of every step.
+    order: 1 is DDIM, 2 is DPM-Solver++(2M). last: takes the place of `denoise` at the last step, whose
+    rounding nothing smooths any more. initial, skip: see `ddim_states`. `on_step` hears of every step.
     Raises Cancelled, before the denoiser is called again, once `cancelled()` is true.
     """
     x0 = noise
     advance = Multistep(diffusion) if order == 2 else diffusion.ddim_step
-    for state in _states(denoise, noise, diffusion, advance, None, initial, skip, cancelled):
+    for state in _states(denoise, last or denoise, noise, diffusion, advance, None, initial, skip, cancelled):
         x0 = state.x0
         if on_step is not None:
             on_step(state)
@@ -83,7 +85,7 @@ def ddim_states(
     def advance(x: Tensor, x0: Tensor, index: int) -> Tensor:
         return diffusion.ddim_step(x, x0, index, eta, step_noise() if step_noise is not None else None)
 
-    return _states(denoise, noise, diffusion, advance, clip, initial, skip, cancelled)
+    return _states(denoise, denoise, noise, diffusion, advance, clip, initial, skip, cancelled)
 
 
 class Multistep:
@@ -117,6 +119,7 @@ class Multistep:
 @torch.no_grad()
 def _states(
     denoise: Denoiser,
+    last: Denoiser,
     noise: Tensor,
     diffusion: Diffusion,
     advance: Advance,
@@ -136,7 +139,7 @@ def _states(
     for index in reversed(range(total)):
         raise_if(cancelled)
         step = torch.full((len(x),), int(diffusion.steps[index]), device=x.device)
-        x0 = denoise(x, step)
+        x0 = (denoise if index else last)(x, step)
         if clip is not None:
             x0 = x0.clamp(-clip, clip)
         x = advance(x, x0, index)

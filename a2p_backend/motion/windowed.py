@@ -15,6 +15,7 @@ from torch import Tensor
 
 from a2p_backend.motion.cuda_graph import Graphed
 from a2p_backend.motion.film_transformer import Conditions, FiLMTransformer
+from a2p_backend.motion.precision import computing_in
 from a2p_backend.motion.sampler import Denoiser
 from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, WindowBatch, equal_batches, joint_denoiser
 from a2p_backend.wire.progress import IsCancelled, raise_if
@@ -61,6 +62,28 @@ def windowed_denoiser(
             denoise = Graphed(denoise)
         batches.append(WindowBatch(batch, denoise))
     return joint_denoiser(batches, cancelled)
+
+
+def unrounded_denoiser(
+    network: FiLMTransformer,
+    windows: Sequence[Window],
+    tokens: Sequence[Tensor],
+    guide: Tensor | None,
+    scale: float,
+    cancelled: IsCancelled,
+) -> Denoiser:
+    """The same in single precision, whatever the network computes in: for a single call, so nothing is kept.
+
+    The last of a sampler's steps is worth it: half precision's rounding differs from frame to frame, and
+    shakes a motion that no later step smooths.
+    """
+
+    def denoise(x: Tensor, step: Tensor) -> Tensor:
+        with computing_in(network, torch.float32):
+            exact = windowed_denoiser(network, windows, tokens, guide, scale, cancelled, budget=0)
+            return exact(x, step)
+
+    return denoise
 
 
 def conditions_size(network: FiLMTransformer, tokens: Tensor) -> int:
