@@ -31,7 +31,7 @@ def open_file(path: Path) -> list[bpy.types.Object]:
             raise CharacterError(f"{path.name} is no character file: a .blend, .glb, .vrm or .fbx is needed.")
     except RuntimeError as error:
         raise CharacterError(
-            f"{path.name} cannot be read: {what_happened(error)}; export it anew."
+            f"{path.name} cannot be read: {what_happened(error)}; export it anew, or as another kind of file."
         ) from error
     return list(bpy.context.scene.objects)
 
