@@ -47,7 +47,9 @@ def import_rig(path: Path) -> bpy.types.Scene:
         bpy.data.batch_remove([block for block in all_data() if block not in before])
         if isinstance(error, A2PError) or not isinstance(error, Exception):
             raise
-        raise ImportRigError(f"{path} cannot be read: {what_happened(error)}; export it anew, or as another kind of file.") from error
+        raise ImportRigError(
+            f"{path} cannot be read: {what_happened(error)}; export it anew, or as another kind of file."
+        ) from error
     return scene
 
 
