@@ -35,9 +35,10 @@ def assess(
     """Performs stretches of scenes a few times and compares with how those were captured.
 
     Returns the paper's metrics, and by name: `feet_*` cm and cm/s off a standing foot; `jerk` and `spread`
-    as multiples of the captured; `hands_*` the wrists' mean speed in cm/s while speaking and otherwise, and
-    its correlation with loudness over seconds; `jaw_correlation` with loudness, frame by frame. Names that
-    end in `_captured` are the recordings' own.
+    as multiples of the captured; `beyond_range` the share of numbers that leave what the scenes range over
+    by more than a tenth of it; `hands_*` the wrists' mean speed in cm/s while speaking and otherwise, and its
+    correlation with loudness over seconds; `jaw_correlation` with loudness, frame by frame. Names that end
+    in `_captured` are the recordings' own.
     """
     frames = seconds * _SECOND
     stretches = [(scene, start) for scene in scenes for start in range(0, scene.frames - frames + 1, frames)]
@@ -64,6 +65,7 @@ def assess(
         **_feet(actor.body, generated[0]),
         "jerk": _jerk(generated / deviation) / _jerk(captured / deviation),
         "spread": float(np.median(spread)),
+        "beyond_range": _beyond(generated[..., moving], scenes, moving),
         **_hands(actor.body, generated[0], loudness),
         **{f"{key}_captured": value for key, value in _hands(actor.body, captured, loudness).items()},
         "jaw_correlation": _correlation(jaws, loudness),
@@ -89,6 +91,14 @@ def _feet(body: Body, pose: np.ndarray) -> Mapping[str, float]:
         "feet_away_p95": float(np.quantile(away, 0.95)),
         "feet_speed": float(speed.mean()),
     }
+
+
+def _beyond(generated: np.ndarray, scenes: Sequence[Scene], moving: np.ndarray) -> float:
+    poses = [scene.motion(Signal.POSE, 0, scene.frames)[:, moving] for scene in scenes]
+    lowest = np.min([pose.min(axis=0) for pose in poses], axis=0)
+    highest = np.max([pose.max(axis=0) for pose in poses], axis=0)
+    margin = 0.1 * (highest - lowest)
+    return float(((generated < lowest - margin) | (generated > highest + margin)).mean())
 
 
 def _jerk(motion: np.ndarray) -> float:
