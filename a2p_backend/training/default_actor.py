@@ -39,7 +39,7 @@ MOTION = Conversations(scenes=26, minutes=104.0, seed=2026)
 TALK = Conversations(scenes=150, minutes=600.0, seed=2027)
 """What the codec and the guide are trained on, to whom a minute is 60 poses and not 1800."""
 
-DEFAULTS = ActorDefaults(face_guidance=1.25, body_guidance=1.5)
+DEFAULTS = ActorDefaults(face_guidance=1.25, body_guidance=1.0)
 
 _AUDIO_WIDTH = 2 * (LogMelConfig().bands + 1)
 _LONGEST = 600
