@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from a2p_backend.motion.guide_writer import GuideWriter
 from a2p_backend.motion.held import Held
 from a2p_backend.motion.precision import arithmetic, computing_in, lip_arithmetic
 from a2p_backend.motion.sampler import sample
-from a2p_backend.motion.windowed import unrounded_denoiser, windowed_denoiser
+from a2p_backend.motion.windowed import unrounded, windowed_denoiser
 from a2p_backend.motion.windows import GUIDE_INTERVAL, Window, lay_in_pauses
 from a2p_backend.wire.edit import FACE, UNEDITED, Edit, FrameRange, frames_in, is_given
 from a2p_backend.wire.performance import FACE_SIZE, FPS, POSE_SIZE, Performance
@@ -253,10 +254,11 @@ class _Job:
             initial = held.motion[None] if skip else None
         noise = torch.randn(1, self.frames, network.config.features, generator=self._generator(stage))
         products = arithmetic(solver.precision, self.actor.device)
-        inputs = (network, heard.windows, tokens, guide, scale, self.cancelled)
+        windowed = partial(windowed_denoiser, network, heard.windows, tokens, guide, scale, self.cancelled)
         with computing_in(network, products):
-            denoise = windowed_denoiser(*inputs)
-            last = denoise if products is torch.float32 else unrounded_denoiser(*inputs)
+            denoise = last = windowed()
+            if products is not torch.float32:
+                last = unrounded(network, partial(windowed, budget=0))
             motion = sample(
                 denoise if held is None else held.within(denoise),
                 noise.to(self.actor.device),

@@ -64,15 +64,8 @@ def windowed_denoiser(
     return joint_denoiser(batches, cancelled)
 
 
-def unrounded_denoiser(
-    network: FiLMTransformer,
-    windows: Sequence[Window],
-    tokens: Sequence[Tensor],
-    guide: Tensor | None,
-    scale: float,
-    cancelled: IsCancelled,
-) -> Denoiser:
-    """The same in single precision, whatever the network computes in: for a single call, so nothing is kept.
+def unrounded(network: FiLMTransformer, make: Callable[[], Denoiser]) -> Denoiser:
+    """A denoiser of `network` in single precision, whatever that computes in; made anew at every call.
 
     The last of a sampler's steps is worth it: half precision's rounding differs from frame to frame, and
     shakes a motion that no later step smooths.
@@ -80,8 +73,7 @@ def unrounded_denoiser(
 
     def denoise(x: Tensor, step: Tensor) -> Tensor:
         with computing_in(network, torch.float32):
-            exact = windowed_denoiser(network, windows, tokens, guide, scale, cancelled, budget=0)
-            return exact(x, step)
+            return make()(x, step)
 
     return denoise
 
