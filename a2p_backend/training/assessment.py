@@ -12,7 +12,7 @@ from a2p_backend.audio.clip import Clip
 from a2p_backend.performer import perform
 from a2p_backend.training.body import FOOT_JOINTS
 from a2p_backend.training.metrics import evaluate
-from a2p_backend.training.scenes import Scene, Signal
+from a2p_backend.training.scenes import Scene, Signal, measure_range
 from a2p_backend.training.synthetic.prosody import analyse
 from a2p_backend.wire.settings import GenerateSettings
 from kinematics.body import Body
@@ -94,11 +94,9 @@ def _feet(body: Body, pose: np.ndarray) -> Mapping[str, float]:
 
 
 def _beyond(generated: np.ndarray, scenes: Sequence[Scene], moving: np.ndarray) -> float:
-    poses = [scene.motion(Signal.POSE, 0, scene.frames)[:, moving] for scene in scenes]
-    lowest = np.min([pose.min(axis=0) for pose in poses], axis=0)
-    highest = np.max([pose.max(axis=0) for pose in poses], axis=0)
-    margin = 0.1 * (highest - lowest)
-    return float(((generated < lowest - margin) | (generated > highest + margin)).mean())
+    low, high = (bound[moving] for bound in measure_range(scenes, Signal.POSE))
+    margin = 0.1 * (high - low)
+    return float(((generated < low - margin) | (generated > high + margin)).mean())
 
 
 def _jerk(motion: np.ndarray) -> float:

@@ -22,6 +22,7 @@ from a2p_backend.training.scenes import (
     Scene,
     Signal,
     Splits,
+    measure_range,
     measure_statistics,
     read_scenes,
     split_scenes,
@@ -95,10 +96,7 @@ class Corpus:
 
     def moving(self, signal: Signal) -> Tensor:
         """(C,) booleans: which numbers of a frame ever change in the training scenes."""
-        low, high = np.full(signal.width, np.inf), np.full(signal.width, -np.inf)
-        for scene in self.splits.train:
-            motion = scene.motion(signal, 0, scene.frames)
-            low, high = np.minimum(low, motion.min(axis=0)), np.maximum(high, motion.max(axis=0))
+        low, high = measure_range(self.splits.train, signal)
         return torch.from_numpy(high - low > 1e-6)
 
 

@@ -195,6 +195,15 @@ def split_scenes(scenes: Sequence[Scene]) -> Splits:
     return Splits(list(scenes[:-held_out]), list(scenes[-held_out:-TEST_SCENES]), list(scenes[-TEST_SCENES:]))
 
 
+def measure_range(scenes: Sequence[Scene], signal: Signal) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of each number (C,) in any frame of the scenes."""
+    low, high = np.full(signal.width, np.inf), np.full(signal.width, -np.inf)
+    for scene in scenes:
+        motion = scene.motion(signal, 0, scene.frames)
+        low, high = np.minimum(low, motion.min(axis=0)), np.maximum(high, motion.max(axis=0))
+    return low, high
+
+
 def measure_statistics(scenes: Sequence[Scene]) -> Statistics:
     """Statistics over scenes, to be taken of the training split.
 
