@@ -13,12 +13,11 @@ from .figure import (
     Character,
     CharacterError,
     bones_parents_first,
-    coordinates,
     in_world,
     set_shapes,
     show_only,
 )
-from .meshes import ATLAS
+from .meshes import ATLAS, coordinates
 from .progress import tell
 
 _PLAIN_GLOSS = 0.3

@@ -58,14 +58,6 @@ def bones_parents_first(armature: bpy.types.Object) -> list[bpy.types.Bone]:
     return sorted(armature.data.bones, key=lambda bone: len(bone.parent_recursive))
 
 
-def coordinates(holder: bpy.types.Mesh | bpy.types.ShapeKey) -> np.ndarray:
-    """(V, 3) where the vertices are, in the mesh's own axes."""
-    points = holder.vertices if isinstance(holder, bpy.types.Mesh) else holder.data
-    values = np.empty(len(points) * 3, np.float32)
-    points.foreach_get("co", values)
-    return values.reshape(-1, 3)
-
-
 def in_world(mesh: bpy.types.Object, points: np.ndarray) -> np.ndarray:
     """Points (V, 3) of a mesh in the world's axes."""
     matrix = np.array(mesh.matrix_world)

@@ -93,7 +93,7 @@ def _build(item: bpy.types.Object, building: Sequence[bpy.types.Modifier]) -> No
         key.value = 1.0
         shape = _evaluated(item)
         key.value = 0.0
-        shapes.append(_coordinates(shape))
+        shapes.append(coordinates(shape))
         if len(shapes[-1]) != len(built.vertices):
             raise CharacterMeshError(
                 f"The modifiers of {item.name} build another mesh when its shape key {key.name} is on:"
@@ -123,10 +123,12 @@ def _evaluated(item: bpy.types.Object) -> bpy.types.Mesh:
     )
 
 
-def _coordinates(mesh: bpy.types.Mesh) -> npt.NDArray[np.float32]:
-    points = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", points)
-    return points.reshape(-1, 3)
+def coordinates(holder: bpy.types.Mesh | bpy.types.ShapeKey) -> npt.NDArray[np.float32]:
+    """(V, 3) where the vertices are, in the mesh's own axes."""
+    points = holder.vertices if isinstance(holder, bpy.types.Mesh) else holder.data
+    values = np.empty(len(points) * 3, np.float32)
+    points.foreach_get("co", values)
+    return values.reshape(-1, 3)
 
 
 def unfold(meshes: Sequence[bpy.types.Object]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
 
-from ..scene.import_rig import what_happened
+from ..scene.import_rig import named_as_glb, what_happened
 from .figure import Character, CharacterError
 from .meshes import bone_that_holds, build, hang_by_weights, unfold
 
@@ -22,8 +21,10 @@ def open_file(path: Path) -> list[bpy.types.Object]:
     try:
         if kind == ".blend":
             bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
-        elif kind in (".glb", ".gltf", ".vrm"):
-            with _named_as_glb(path) as file:
+        elif kind in (".glb", ".gltf"):
+            bpy.ops.import_scene.gltf(filepath=str(path.resolve()))
+        elif kind == ".vrm":
+            with named_as_glb(path) as file:
                 bpy.ops.import_scene.gltf(filepath=str(file))
         elif kind == ".fbx":
             bpy.ops.import_scene.fbx(filepath=str(path.resolve()))
@@ -34,26 +35,6 @@ def open_file(path: Path) -> list[bpy.types.Object]:
             f"{path.name} cannot be read: {what_happened(error)}; export it anew, or as another kind of file."
         ) from error
     return list(bpy.context.scene.objects)
-
-
-class _named_as_glb:
-    """Blender's importer goes by the name, and a .vrm file is a .glb file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> Path:
-        if self._path.suffix.lower() != ".vrm":
-            return self._path
-        self._folder = tempfile.TemporaryDirectory()
-        copy = Path(self._folder.name) / "character.glb"
-        copy.write_bytes(self._path.read_bytes())
-        return copy
-
-    def __exit__(self, *exception: object) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
 
 
 def find_character(objects: Sequence[bpy.types.Object], path: Path) -> Character:

@@ -13,7 +13,8 @@ from mathutils import Matrix
 
 from kinematics.camera import Camera, look_at
 
-from .figure import Character, coordinates, in_world, set_shapes, show_only
+from .figure import Character, in_world, set_shapes, show_only
+from .meshes import coordinates
 from .progress import tell
 
 _HEAD_SHARE = 0.16

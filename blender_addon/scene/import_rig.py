@@ -102,9 +102,15 @@ def _read_gltf(path: Path) -> None:
 
 
 def _read_vrm(path: Path) -> None:
-    """VRM is glTF under another name."""
+    with named_as_glb(path) as file:
+        _read_gltf(file)
+
+
+@contextmanager
+def named_as_glb(path: Path) -> Iterator[Path]:
+    """A copy of a .vrm file under a name that Blender's importer knows: VRM is glTF."""
     with tempfile.TemporaryDirectory(prefix="a2p-vrm-") as folder:
-        _read_gltf(Path(shutil.copy(path, Path(folder) / f"{path.stem}.glb")))
+        yield Path(shutil.copy(path, Path(folder) / f"{path.stem}.glb"))
 
 
 def _hang_on_bone(member: bpy.types.Object) -> None:
